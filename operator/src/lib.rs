@@ -1,1 +1,13 @@
-//! Skeleton.
+//! The operator of FlexConnect for Kubernetes: one object in, a fleet of servers and its registration with GoodData out.
+
+pub mod apply;
+pub mod build;
+pub mod cli;
+pub mod controller;
+pub mod dereference;
+pub mod exposure;
+pub mod local;
+pub mod registration;
+pub mod runtime;
+pub mod status;
+pub mod validate;

@@ -1,0 +1,1 @@
+//! The build step: from a validated fleet to every object it consists of. Pure.

@@ -1,0 +1,1 @@
+//! The controller: watches, the finalizer, and the five steps of one pass.

@@ -1,0 +1,1 @@
+//! The dereference step: reads what the object refers to.

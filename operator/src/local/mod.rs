@@ -1,0 +1,1 @@
+//! A fleet as local processes: the same object, without Kubernetes.

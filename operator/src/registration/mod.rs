@@ -1,0 +1,1 @@
+//! The data source in GoodData: observe it, plan what to change, act.

@@ -1,0 +1,1 @@
+//! What every controller needs: back-off, events, telemetry.

@@ -1,0 +1,1 @@
+//! The status step: what the API server answered, as conditions and endpoints.

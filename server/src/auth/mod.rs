@@ -1,0 +1,1 @@
+//! Who may call: the verifier trait and its implementations.

@@ -1,0 +1,1 @@
+//! Configuration: files and environment become typed sections, with all mistakes reported at once.

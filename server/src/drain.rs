@@ -1,0 +1,1 @@
+//! The ordered end: lame duck, closing, exit.

@@ -1,0 +1,1 @@
+//! The Flight protocol: pure parsers of commands and tickets, FlightInfo, and one short method per RPC.

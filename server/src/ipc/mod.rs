@@ -1,0 +1,1 @@
+//! Arrow IPC: results are encoded once, when the function returns them.

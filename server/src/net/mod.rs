@@ -1,0 +1,1 @@
+//! From a socket to the service: listening, TLS, the accept loop, the layers every call passes.

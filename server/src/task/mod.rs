@@ -1,0 +1,1 @@
+//! Tasks: the state machine, the bounded executor and the store of results.
