@@ -1,0 +1,69 @@
+# The commands of the project. `make help` lists them.
+#
+# What is built or downloaded is kept outside the clone, in $(CACHE), and found again by the next clone.
+
+CACHE := $(or $(FLEXCONNECT_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flexconnect)
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export FLEXCONNECT_CACHE := $(CACHE)
+PYTHON := $(CACHE)/python/bin
+BIN := $(CARGO_TARGET_DIR)/debug
+SCRIPTS := .ci/run examples/demo $(shell grep -rlE '^\#!.*\b(ba)?sh$$' tests --include='*' --exclude-dir=target 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-unit test-compat test-sandbox test-control-plane test-e2e lint audit generate bench setup
+
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## One object, three replicas, queries answered while one of them is killed (a minute once built)
+	@tests/setup data
+	@echo "building the operator, the example functions and the sandbox"
+	@cargo build --quiet -p flexconnect-operator -p flexconnect-example -p flexconnect-sandbox
+	@examples/demo "$(BIN)"
+
+test: test-unit test-compat test-sandbox test-control-plane test-e2e ## Everything: unit, compat, sandbox, control plane, one real node
+
+test-unit: ## Unit and property tests, and the tests of each crate against real sockets
+	@tests/setup data
+	cargo test --workspace --exclude flexconnect-control-plane-tests
+
+test-compat: ## The server beside the vendor's Python server, called by pyarrow
+	@tests/setup python
+	cargo build -p flexconnect-compat
+	FLEXCONNECT_COMPAT_SERVER="$(BIN)/flexconnect-compat" $(PYTHON)/pytest -q tests/compat
+
+test-sandbox: ## The gooddata-sdk client from PyPI against the sandbox
+	@tests/setup python
+	cargo build -p flexconnect-sandbox
+	FLEXCONNECT_SANDBOX="$(BIN)/flexconnect-sandbox" $(PYTHON)/pytest -q tests/sandbox
+
+test-control-plane: ## The operator against a real kube-apiserver and etcd
+	@tests/setup packages cluster
+	tests/control-plane/run
+
+test-e2e: ## Both images, the operator and a fleet as pods on a real node
+	@tests/setup packages cluster data
+	tests/e2e/smoke
+
+lint: ## Format, clippy, licences, generated files, shell and Python scripts
+	@tests/setup python cargo-tools
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	$(CACHE)/tools/bin/cargo-deny --log-level error check licenses bans sources
+	cargo run --quiet -p flexconnect-operator -- crd | diff -u crds/flexconnectserver.yaml - || { echo "crds/flexconnectserver.yaml is stale: run 'make generate'" >&2; exit 1; }
+	$(PYTHON)/shellcheck $(SCRIPTS)
+	$(PYTHON)/ruff check --quiet .
+	$(PYTHON)/ruff format --check --quiet .
+
+audit: ## Known vulnerabilities in dependencies (needs the RustSec database from the network)
+	@tests/setup cargo-tools
+	$(CACHE)/tools/bin/cargo-deny check advisories
+
+generate: ## Refresh the generated files
+	cargo run --quiet -p flexconnect-operator -- crd > crds/flexconnectserver.yaml
+
+bench: ## Criterion benches of the pure code, in release mode
+	cargo bench -p flexconnect-server -p flexconnect-operator
+
+setup: ## Install everything that the tests and checks need (the other targets do it by themselves)
+	@tests/setup all
