@@ -1,2 +1,2 @@
-//! Skeleton.
+//! Stands in for GoodData.
 fn main() {}
