@@ -31,7 +31,12 @@ pub async fn reconcile(
         return Err(RegistrationError::NoReplicas);
     }
     let organization = same_organization(client, &desired.id, record).await?;
-    let pass = Pass { client, desired, organization, hash: fingerprint(desired, client.token()) };
+    let pass = Pass {
+        client,
+        desired,
+        organization,
+        hash: fingerprint(desired, client.token()),
+    };
     pass.run(record.cloned()).await
 }
 
@@ -43,21 +48,37 @@ pub async fn test(client: &Client, id: &str) -> TestOutcome {
         error: Option<String>,
     }
     let path = ["actions", "dataSources", id, "test"];
-    let answer = match client.send(Method::POST, &path, JSON, Some(&json!({})), Some(TEST_TIMEOUT)).await {
+    let answer = match client
+        .send(Method::POST, &path, JSON, Some(&json!({})), Some(TEST_TIMEOUT))
+        .await
+    {
         Ok(answer) if answer.status == StatusCode::OK => answer,
         Ok(answer) => {
             let error = answer.into_error(client.endpoint(), "test the data source", &[client.token()]);
-            return TestOutcome::Unknown { message: error.message() };
+            return TestOutcome::Unknown {
+                message: error.message(),
+            };
         }
-        Err(error) => return TestOutcome::Unknown { message: error.message() },
+        Err(error) => {
+            return TestOutcome::Unknown {
+                message: error.message(),
+            };
+        }
     };
     match answer.json::<Outcome>(&[client.token()]) {
         Ok(Outcome { successful: true, .. }) => TestOutcome::Succeeded,
-        Ok(Outcome { successful: false, error }) => {
+        Ok(Outcome {
+            successful: false,
+            error,
+        }) => {
             let error = error.unwrap_or_else(|| "GoodData gives no reason".to_owned());
-            TestOutcome::Failed { message: clean(&error, &[client.token()]) }
+            TestOutcome::Failed {
+                message: clean(&error, &[client.token()]),
+            }
         }
-        Err(detail) => TestOutcome::Unknown { message: unexpected(client, detail).message() },
+        Err(detail) => TestOutcome::Unknown {
+            message: unexpected(client, detail).message(),
+        },
     }
 }
 
@@ -78,7 +99,10 @@ impl Pass<'_> {
             match plan(self.desired, &self.hash, record.as_ref(), live.as_ref()) {
                 Plan::Nothing => return Ok(self.registered(&live.unwrap_or_default(), writes).await),
                 Plan::Refuse { reason } => {
-                    return Err(RegistrationError::ForeignDataSource { id: id.to_owned(), refusal: reason });
+                    return Err(RegistrationError::ForeignDataSource {
+                        id: id.to_owned(),
+                        refusal: reason,
+                    });
                 }
                 Plan::Create => {
                     writes += 1;
@@ -102,14 +126,12 @@ impl Pass<'_> {
                 }
                 Plan::Patch { attributes } => {
                     writes += 1;
-                    match self.patch(&attributes).await? {
-                        Some(patched) => return Ok(self.registered(&patched, writes).await),
-                        None => {
-                            live = data_source(self.client, id).await?;
-                            if live.is_some() {
-                                return Err(self.hidden("change", None));
-                            }
-                        }
+                    if let Some(patched) = self.patch(&attributes).await? {
+                        return Ok(self.registered(&patched, writes).await);
+                    }
+                    live = data_source(self.client, id).await?;
+                    if live.is_some() {
+                        return Err(self.hidden("change", None));
                     }
                 }
             }
@@ -119,8 +141,16 @@ impl Pass<'_> {
 
     async fn create(&self) -> Result<Created, RegistrationError> {
         let document = Attributes::all(self.desired).document(&self.desired.id);
-        let answer =
-            self.client.send(Method::POST, &["entities", "dataSources"], ENTITY, Some(&document), None).await?;
+        let answer = self
+            .client
+            .send(
+                Method::POST,
+                &["entities", "dataSources"],
+                ENTITY,
+                Some(&document),
+                None,
+            )
+            .await?;
         match answer.status {
             StatusCode::CREATED | StatusCode::OK => self.read(&answer).map(Created::Done),
             StatusCode::CONFLICT => Ok(Created::Exists(answer)),
@@ -136,8 +166,16 @@ impl Pass<'_> {
     async fn patch(&self, attributes: &Attributes) -> Result<Option<DataSource>, RegistrationError> {
         let id = self.desired.id.as_str();
         let document = attributes.document(id);
-        let answer =
-            self.client.send(Method::PATCH, &["entities", "dataSources", id], ENTITY, Some(&document), None).await?;
+        let answer = self
+            .client
+            .send(
+                Method::PATCH,
+                &["entities", "dataSources", id],
+                ENTITY,
+                Some(&document),
+                None,
+            )
+            .await?;
         match answer.status {
             StatusCode::OK => self.read(&answer).map(Some),
             StatusCode::NOT_FOUND => Ok(None),
@@ -146,10 +184,17 @@ impl Pass<'_> {
     }
 
     async fn registered(&self, live: &DataSource, writes: u32) -> Registered {
-        let tested =
-            if writes == 0 { TestOutcome::NotTested } else { test(self.client, &self.desired.id).await };
+        let tested = if writes == 0 {
+            TestOutcome::NotTested
+        } else {
+            test(self.client, &self.desired.id).await
+        };
         let url = live.url.clone().unwrap_or_default();
-        let record = Record { organization: self.organization.clone(), hash: self.hash.clone(), url };
+        let record = Record {
+            organization: self.organization.clone(),
+            hash: self.hash.clone(),
+            url,
+        };
         Registered { record, writes, tested }
     }
 
@@ -164,8 +209,9 @@ impl Pass<'_> {
     }
 
     fn read(&self, answer: &Answer) -> Result<DataSource, RegistrationError> {
-        let document: Document =
-            answer.json(&self.secrets()).map_err(|detail: Detail| unexpected(self.client, detail))?;
+        let document: Document = answer
+            .json(&self.secrets())
+            .map_err(|detail: Detail| unexpected(self.client, detail))?;
         Ok(document.data.attributes)
     }
 

@@ -26,7 +26,11 @@ pub struct Detail {
 impl Detail {
     /// A finding of our own.
     pub(super) fn finding(text: impl Into<String>) -> Self {
-        Self { text: text.into(), status: None, trace_id: None }
+        Self {
+            text: text.into(),
+            status: None,
+            trace_id: None,
+        }
     }
 }
 
@@ -78,7 +82,11 @@ impl Answer {
         match self.status.as_u16() {
             300..=399 | 401 => RegistrationError::Unauthorized { endpoint, detail },
             403 => RegistrationError::NotAuthorized { action, detail },
-            429 => RegistrationError::RateLimited { endpoint, retry_after: self.retry_after(), detail },
+            429 => RegistrationError::RateLimited {
+                endpoint,
+                retry_after: self.retry_after(),
+                detail,
+            },
             408 | 500..=599 => RegistrationError::Unavailable { endpoint, detail },
             400..=499 => RegistrationError::Rejected { action, detail },
             _ => RegistrationError::UnexpectedAnswer { endpoint, detail },
@@ -87,11 +95,18 @@ impl Answer {
 
     /// The answer in one sentence.
     pub(super) fn detail(&self, secrets: &[&str]) -> Detail {
-        let content_type = self.header(CONTENT_TYPE.as_str()).unwrap_or_default().to_ascii_lowercase();
+        let content_type = self
+            .header(CONTENT_TYPE.as_str())
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         let mut problem = Problem::default();
         let said = if content_type.contains("json") {
             problem = serde_json::from_slice(&self.body).unwrap_or_default();
-            problem.detail.take().or(problem.message.take()).or(problem.title.take())
+            problem
+                .detail
+                .take()
+                .or(problem.message.take())
+                .or(problem.title.take())
         } else if content_type.contains("html") {
             Some("an HTML page".to_owned())
         } else if self.status.is_redirection() {
@@ -101,8 +116,15 @@ impl Answer {
         };
         let said = said.map(|text| clean(&text, secrets)).filter(|text| !text.is_empty());
         let text = said.unwrap_or_else(|| self.status.canonical_reason().unwrap_or("no text").to_owned());
-        let trace_id = problem.trace_id.filter(|id| is_trace_id(id)).or_else(|| self.trace_header());
-        Detail { text, status: Some(self.status.as_u16()), trace_id }
+        let trace_id = problem
+            .trace_id
+            .filter(|id| is_trace_id(id))
+            .or_else(|| self.trace_header());
+        Detail {
+            text,
+            status: Some(self.status.as_u16()),
+            trace_id,
+        }
     }
 
     fn header(&self, name: &str) -> Option<&str> {
@@ -110,12 +132,16 @@ impl Answer {
     }
 
     fn trace_header(&self) -> Option<String> {
-        self.header("x-gdc-trace-id").filter(|id| is_trace_id(id)).map(str::to_owned)
+        self.header("x-gdc-trace-id")
+            .filter(|id| is_trace_id(id))
+            .map(str::to_owned)
     }
 
     /// Seconds from `Retry-After`, or from the header that older versions sent.
     fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.header(RETRY_AFTER.as_str()).or_else(|| self.header("x-ratelimit-retry-after"))?;
+        let seconds = self
+            .header(RETRY_AFTER.as_str())
+            .or_else(|| self.header("x-ratelimit-retry-after"))?;
         Some(Duration::from_secs(seconds.trim().parse().ok()?).min(RETRY_AFTER_LIMIT))
     }
 }
@@ -126,16 +152,16 @@ fn is_trace_id(id: &str) -> bool {
 
 /// Somebody else's text, fit for a status: one line, bounded, without the secrets that we sent.
 pub(super) fn clean(text: &str, secrets: &[&str]) -> String {
-    let mut text = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).fold(
-        String::new(),
-        |mut line, word| {
+    let mut text = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .fold(String::new(), |mut line, word| {
             if !line.is_empty() {
                 line.push(' ');
             }
             line.push_str(word);
             line
-        },
-    );
+        });
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(secret, "***");
     }
@@ -158,7 +184,10 @@ mod tests {
     fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
         Answer {
             status: StatusCode::from_u16(status).unwrap(),
-            headers: headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect(),
             body: body.as_bytes().to_vec(),
         }
     }
@@ -206,7 +235,11 @@ mod tests {
     #[case::negative("-1", None)]
     fn the_wait_of_a_rate_limit_is_bounded(#[case] header: &str, #[case] seconds: Option<u64>) {
         let body = r#"{"error":"Too Many Requests","message":"Rate limit exceeded."}"#;
-        let answer = answer(429, &[("content-type", "application/json"), ("retry-after", header)], body);
+        let answer = answer(
+            429,
+            &[("content-type", "application/json"), ("retry-after", header)],
+            body,
+        );
         let error = answer.into_error("https://gd", "read it", &[]);
         assert_eq!(error.reason(), Reason::RateLimited);
         assert_eq!(error.retry_after(), seconds.map(Duration::from_secs));
@@ -216,7 +249,10 @@ mod tests {
     #[test]
     fn foreign_text_is_cut_flattened_and_without_secrets() {
         assert_eq!(clean("a\r\n\tb\u{7}c  d", &[]), "a b c d");
-        assert_eq!(clean("token s3cret was refused", &["", "s3cret"]), "token *** was refused");
+        assert_eq!(
+            clean("token s3cret was refused", &["", "s3cret"]),
+            "token *** was refused"
+        );
         let long = clean(&"ä".repeat(1000), &[]);
         assert_eq!(long.chars().count(), TEXT_LIMIT + 1);
     }

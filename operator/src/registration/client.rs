@@ -38,7 +38,10 @@ pub struct Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Client").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        formatter
+            .debug_struct("Client")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
     }
 }
 
@@ -49,16 +52,29 @@ impl Client {
     /// [`RegistrationError::InvalidConnection`], which names the part that cannot be used.
     pub fn new(connection: &Connection) -> Result<Self, RegistrationError> {
         let base = parse_endpoint(&connection.endpoint, connection.insecure_http).map_err(invalid)?;
-        let host_header = connection.host_header.as_deref().map(header_value).transpose().map_err(|()| {
-            invalid(format!("host header {:?} is not a host name", connection.host_header.as_deref().unwrap_or_default()))
-        })?;
-        let mut authorization = header_value(&format!("Bearer {}", connection.token.expose_secret()))
-            .map_err(|()| invalid("the API token is empty or holds characters that a token cannot have; check the Secret"))?;
+        let host_header = connection
+            .host_header
+            .as_deref()
+            .map(header_value)
+            .transpose()
+            .map_err(|()| {
+                invalid(format!(
+                    "host header {:?} is not a host name",
+                    connection.host_header.as_deref().unwrap_or_default()
+                ))
+            })?;
+        let mut authorization =
+            header_value(&format!("Bearer {}", connection.token.expose_secret())).map_err(|()| {
+                invalid("the API token is empty or holds characters that a token cannot have; check the Secret")
+            })?;
         authorization.set_sensitive(true);
 
         let headers = HeaderMap::from_iter([
             (AUTHORIZATION, authorization),
-            (USER_AGENT, HeaderValue::from_static(concat!("flexconnect-operator/", env!("CARGO_PKG_VERSION")))),
+            (
+                USER_AGENT,
+                HeaderValue::from_static(concat!("flexconnect-operator/", env!("CARGO_PKG_VERSION"))),
+            ),
             // Without it GoodData answers a request that lacks credentials with a login page and not with 401.
             (REQUESTED_WITH, HeaderValue::from_static("XMLHttpRequest")),
         ]);
@@ -85,7 +101,13 @@ impl Client {
             invalid(format!("its TLS cannot be set up: {cause}"))
         })?;
         let endpoint = connection.endpoint.trim_end_matches('/').to_owned();
-        Ok(Self { http, base, endpoint, host_header, token: connection.token.clone() })
+        Ok(Self {
+            http,
+            base,
+            endpoint,
+            host_header,
+            token: connection.token.clone(),
+        })
     }
 
     /// The endpoint as the user wrote it.
@@ -120,22 +142,34 @@ impl Client {
         body: Option<&Value>,
         timeout: Option<Duration>,
     ) -> Result<Answer, RegistrationError> {
-        let mut request = self.http.request(method, self.url(path)).header(ACCEPT, HeaderValue::from_static(accept));
+        let mut request = self
+            .http
+            .request(method, self.url(path))
+            .header(ACCEPT, HeaderValue::from_static(accept));
         if let Some(host) = &self.host_header {
             request = request.header(HOST, host.clone());
         }
         if let Some(body) = body {
-            request = request.header(reqwest::header::CONTENT_TYPE, accept).body(body.to_string());
+            request = request
+                .header(reqwest::header::CONTENT_TYPE, accept)
+                .body(body.to_string());
         }
         if let Some(timeout) = timeout {
             request = request.timeout(timeout);
         }
         let mut response = request.send().await.map_err(|error| self.unreachable(error))?;
-        let mut answer = Answer { status: response.status(), headers: response.headers().clone(), body: Vec::new() };
+        let mut answer = Answer {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: Vec::new(),
+        };
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
             if answer.body.len() + chunk.len() > BODY_LIMIT {
                 let detail = Detail::finding(format!("its body has more than {BODY_LIMIT} bytes"));
-                return Err(RegistrationError::UnexpectedAnswer { endpoint: self.endpoint.clone(), detail });
+                return Err(RegistrationError::UnexpectedAnswer {
+                    endpoint: self.endpoint.clone(),
+                    detail,
+                });
             }
             answer.body.extend_from_slice(&chunk);
         }
@@ -152,7 +186,10 @@ impl Client {
     }
 
     fn unreachable(&self, source: reqwest::Error) -> RegistrationError {
-        RegistrationError::Unreachable { endpoint: self.endpoint.clone(), source: source.without_url() }
+        RegistrationError::Unreachable {
+            endpoint: self.endpoint.clone(),
+            source: source.without_url(),
+        }
     }
 }
 
@@ -162,7 +199,11 @@ fn invalid(text: impl Into<String>) -> RegistrationError {
 
 fn header_value(text: &str) -> Result<HeaderValue, ()> {
     let usable = !text.is_empty() && !text.ends_with(' ') && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    if usable { HeaderValue::from_str(text).map_err(drop) } else { Err(()) }
+    if usable {
+        HeaderValue::from_str(text).map_err(drop)
+    } else {
+        Err(())
+    }
 }
 
 fn parse_endpoint(endpoint: &str, insecure_http: bool) -> Result<Url, String> {
@@ -239,7 +280,10 @@ mod tests {
     fn an_id_cannot_change_the_path() {
         let client = Client::new(&connection("https://gd.example.com/")).unwrap();
         let url = client.url(&["entities", "dataSources", "../a b?c"]);
-        assert_eq!(url.as_str(), "https://gd.example.com/api/v1/entities/dataSources/..%2Fa%20b%3Fc");
+        assert_eq!(
+            url.as_str(),
+            "https://gd.example.com/api/v1/entities/dataSources/..%2Fa%20b%3Fc"
+        );
     }
 
     #[test]

@@ -50,12 +50,20 @@ pub(super) struct Parameter {
 impl DataSource {
     /// A missing strategy behaves as `ALWAYS`.
     pub(super) fn effective_cache_strategy(&self) -> &str {
-        self.cache_strategy.as_deref().unwrap_or(cache_strategy(CacheStrategy::Always))
+        self.cache_strategy
+            .as_deref()
+            .unwrap_or(cache_strategy(CacheStrategy::Always))
     }
 
     /// The parameters that we own, sorted; a missing `loadBalancing` behaves as `none`.
     pub(super) fn our_parameters(&self) -> Vec<Parameter> {
-        let mut ours: Vec<_> = self.parameters.iter().flatten().filter(|p| is_ours(p)).cloned().collect();
+        let mut ours: Vec<_> = self
+            .parameters
+            .iter()
+            .flatten()
+            .filter(|p| is_ours(p))
+            .cloned()
+            .collect();
         if !ours.iter().any(|parameter| parameter.name == LOAD_BALANCING) {
             ours.push(Parameter::new(LOAD_BALANCING, load_balancing(LoadBalancing::None)));
         }
@@ -71,7 +79,10 @@ impl DataSource {
 
 impl Parameter {
     fn new(name: &str, value: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), value: value.into() }
+        Self {
+            name: name.to_owned(),
+            value: value.into(),
+        }
     }
 }
 
@@ -101,7 +112,14 @@ impl Attributes {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let Self { name, schema, url, token, cache_strategy, parameters } = self;
+        let Self {
+            name,
+            schema,
+            url,
+            token,
+            cache_strategy,
+            parameters,
+        } = self;
         name.is_none()
             && schema.is_none()
             && url.is_none()
@@ -124,7 +142,10 @@ impl Attributes {
         put("url", self.url.clone().map(Value::String));
         put("token", self.token.as_ref().map(|token| token.expose_secret().into()));
         put("cacheStrategy", self.cache_strategy.map(Value::from));
-        put("parameters", self.parameters.as_ref().map(|parameters| json!(parameters)));
+        put(
+            "parameters",
+            self.parameters.as_ref().map(|parameters| json!(parameters)),
+        );
         json!({"data": {"id": id, "type": "dataSource", "attributes": attributes}})
     }
 }

@@ -19,7 +19,10 @@ pub enum Class {
 
 /// One stable word for conditions, events and metric labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is described by the variant of `RegistrationError` that carries it")]
+#[expect(
+    missing_docs,
+    reason = "each is described by the variant of `RegistrationError` that carries it"
+)]
 pub enum Reason {
     InvalidConnection,
     NoReplicas,

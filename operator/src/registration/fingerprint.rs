@@ -1,12 +1,14 @@
 //! A hash of what is sent to GoodData, by which a later pass knows whether a secret or a URL changed since.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::Desired;
 use super::data_source::Attributes;
 
-/// HMAC-SHA-256 over the whole document, in hex. It ends in the object's status, which more people can read than
+/// HMAC-SHA-256 over the whole document, in base64. It ends in the object's status, which more people can read than
 /// Secrets, so its key is the API token: without that nobody can try out guesses of a weak Flight token. A new API
 /// token changes the hash, which costs one superfluous write.
 pub(super) fn fingerprint(desired: &Desired, api_token: &str) -> String {
@@ -15,7 +17,7 @@ pub(super) fn fingerprint(desired: &Desired, api_token: &str) -> String {
         unreachable!("HMAC takes keys of every length")
     };
     mac.update(document.to_string().as_bytes());
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
 }
 
 #[cfg(test)]
@@ -27,17 +29,41 @@ mod tests {
     fn everything_that_is_sent_changes_it_and_nothing_else_does() {
         let base = fingerprint(&desired(), "key");
         let changed = [
-            Desired { name: "other".into(), ..desired() },
-            Desired { urls: vec!["grpc://a:1".into()], ..desired() },
-            Desired { token: Some("other".into()), ..desired() },
-            Desired { token: None, ..desired() },
-            Desired { tls_root_certificate_pem: None, ..desired() },
+            Desired {
+                name: "other".into(),
+                ..desired()
+            },
+            Desired {
+                urls: vec!["grpc://a:1".into()],
+                ..desired()
+            },
+            Desired {
+                token: Some("other".into()),
+                ..desired()
+            },
+            Desired {
+                token: None,
+                ..desired()
+            },
+            Desired {
+                tls_root_certificate_pem: None,
+                ..desired()
+            },
         ];
         for other in changed {
             assert_ne!(fingerprint(&other, "key"), base, "{other:?}");
         }
-        assert_eq!(base.len(), 64);
-        assert_eq!(fingerprint(&Desired { own_hosts: ["x".into()].into(), ..desired() }, "key"), base);
+        assert_eq!(base.len(), 43);
+        assert_eq!(
+            fingerprint(
+                &Desired {
+                    own_hosts: ["x".into()].into(),
+                    ..desired()
+                },
+                "key"
+            ),
+            base
+        );
     }
 
     #[test]

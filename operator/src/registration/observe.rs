@@ -23,7 +23,9 @@ pub(super) async fn organization(client: &Client) -> Result<String, Registration
     let action = "read its own profile";
     let answer = client.send(Method::GET, &["profile"], JSON, None, None).await?;
     let profile: Profile = match answer.status {
-        StatusCode::OK => answer.json(&[client.token()]).map_err(|detail| unexpected(client, detail))?,
+        StatusCode::OK => answer
+            .json(&[client.token()])
+            .map_err(|detail| unexpected(client, detail))?,
         StatusCode::NOT_FOUND => {
             let (host, detail) = (client.organization_host(), answer.detail(&[client.token()]));
             return Err(RegistrationError::OrganizationNotFound { host, detail });
@@ -33,7 +35,10 @@ pub(super) async fn organization(client: &Client) -> Result<String, Registration
     if !profile.permissions.iter().any(|permission| permission == "MANAGE") {
         return Err(RegistrationError::NotAuthorized {
             action: "manage data sources".to_owned(),
-            detail: Detail::finding(format!("it lacks the permission MANAGE on {:?}", profile.organization_id)),
+            detail: Detail::finding(format!(
+                "it lacks the permission MANAGE on {:?}",
+                profile.organization_id
+            )),
         });
     }
     Ok(profile.organization_id)
@@ -59,17 +64,28 @@ pub(super) async fn same_organization(
 
 /// The data source, or `None` when there is none.
 pub(super) async fn data_source(client: &Client, id: &str) -> Result<Option<DataSource>, RegistrationError> {
-    let answer = client.send(Method::GET, &["entities", "dataSources", id], ENTITY, None, None).await?;
+    let answer = client
+        .send(Method::GET, &["entities", "dataSources", id], ENTITY, None, None)
+        .await?;
     match answer.status {
         StatusCode::OK => {
-            let document: Document = answer.json(&[client.token()]).map_err(|detail| unexpected(client, detail))?;
+            let document: Document = answer
+                .json(&[client.token()])
+                .map_err(|detail| unexpected(client, detail))?;
             Ok(Some(document.data.attributes))
         }
         StatusCode::NOT_FOUND => Ok(None),
-        _ => Err(answer.into_error(client.endpoint(), &format!("read data source {id:?}"), &[client.token()])),
+        _ => Err(answer.into_error(
+            client.endpoint(),
+            &format!("read data source {id:?}"),
+            &[client.token()],
+        )),
     }
 }
 
 pub(super) fn unexpected(client: &Client, detail: Detail) -> RegistrationError {
-    RegistrationError::UnexpectedAnswer { endpoint: client.endpoint().to_owned(), detail }
+    RegistrationError::UnexpectedAnswer {
+        endpoint: client.endpoint().to_owned(),
+        detail,
+    }
 }

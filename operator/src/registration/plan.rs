@@ -32,7 +32,11 @@ pub(super) fn plan(desired: &Desired, fingerprint: &str, record: Option<&Record>
         return Plan::Refuse { reason };
     }
     let attributes = differences(desired, fingerprint, record, live);
-    if attributes.is_empty() { Plan::Nothing } else { Plan::Patch { attributes } }
+    if attributes.is_empty() {
+        Plan::Nothing
+    } else {
+        Plan::Patch { attributes }
+    }
 }
 
 /// Why a live data source may not be changed.
@@ -64,7 +68,9 @@ fn untouchable(live: &DataSource) -> Option<Refusal> {
     }
     match live.kind.as_deref() {
         Some(FLEXCONNECT) => None,
-        kind => Some(Refusal::OtherType { kind: kind.unwrap_or_default().to_owned() }),
+        kind => Some(Refusal::OtherType {
+            kind: kind.unwrap_or_default().to_owned(),
+        }),
     }
 }
 
@@ -73,7 +79,12 @@ fn untouchable(live: &DataSource) -> Option<Refusal> {
 pub(super) fn looks_like(desired: &Desired, live: &DataSource) -> bool {
     untouchable(live).is_none()
         && is_ours(live, &desired.every_host())
-        && Attributes { token: None, url: None, ..differences(desired, "", None, live) }.is_empty()
+        && Attributes {
+            token: None,
+            url: None,
+            ..differences(desired, "", None, live)
+        }
+        .is_empty()
 }
 
 /// The attributes to send. Only what we send is compared; what somebody else added stays.
@@ -88,7 +99,11 @@ fn differences(desired: &Desired, fingerprint: &str, record: Option<&Record>, li
     let ours = desired.parameters();
     Attributes {
         name: (live.name.as_deref() != Some(desired.name.as_str())).then(|| desired.name.clone()),
-        schema: live.schema.as_deref().is_some_and(|schema| !schema.is_empty()).then(String::new),
+        schema: live
+            .schema
+            .as_deref()
+            .is_some_and(|schema| !schema.is_empty())
+            .then(String::new),
         url: (!url_fits).then_some(url),
         token: (!sent_before).then(|| desired.sent_token()),
         cache_strategy: (live.effective_cache_strategy() != cached).then_some(cached),
@@ -109,7 +124,8 @@ impl Desired {
 /// Whether the URL has hosts, and all of them are of `own`.
 fn is_ours(live: &DataSource, own: &BTreeSet<String>) -> bool {
     let urls = live.url.as_deref().unwrap_or_default();
-    urls.split(';').all(|url| host(url).is_some_and(|host| own.contains(&host)))
+    urls.split(';')
+        .all(|url| host(url).is_some_and(|host| own.contains(&host)))
 }
 
 /// The host of one URL, in lower case; IPv6 addresses in their brackets.
@@ -140,7 +156,10 @@ pub(super) mod tests {
         Desired {
             id: "sales".into(),
             name: "Sales".into(),
-            urls: vec!["grpc+tls://sales-0.ns.svc:17001".into(), "grpc+tls://sales-1.ns.svc:17001".into()],
+            urls: vec![
+                "grpc+tls://sales-0.ns.svc:17001".into(),
+                "grpc+tls://sales-1.ns.svc:17001".into(),
+            ],
             own_hosts: BTreeSet::from(["sales-2.ns.svc".to_owned()]),
             token: Some("flight-token".into()),
             tls_root_certificate_pem: Some("-----BEGIN CERTIFICATE-----".into()),
@@ -157,15 +176,28 @@ pub(super) mod tests {
     /// What GoodData does with a write: null attributes are left out, and the URL may be spelled anew.
     fn store(before: Option<&DataSource>, attributes: &Attributes, canonical: bool) -> DataSource {
         let mut after = before.cloned().unwrap_or_default();
-        let Attributes { name, schema, url, token: _, cache_strategy, parameters } = attributes.clone();
+        let Attributes {
+            name,
+            schema,
+            url,
+            token: _,
+            cache_strategy,
+            parameters,
+        } = attributes.clone();
         after.name = name.or(after.name);
         after.schema = schema.or(after.schema);
         if let Some(url) = url {
             after.kind = Some(FLEXCONNECT.into());
-            after.url = Some(if canonical { url.replace(".svc:", ".SVC:").replace(';', "; ") } else { url });
+            after.url = Some(if canonical {
+                url.replace(".svc:", ".SVC:").replace(';', "; ")
+            } else {
+                url
+            });
         }
         after.cache_strategy = cache_strategy.map(str::to_owned).or(after.cache_strategy);
-        after.parameters = parameters.map(|list| list.into_iter().rev().collect()).or(after.parameters);
+        after.parameters = parameters
+            .map(|list| list.into_iter().rev().collect())
+            .or(after.parameters);
         after
     }
 
@@ -185,9 +217,16 @@ pub(super) mod tests {
 
     /// The names of the attributes that a plan sends.
     fn sent(plan: &Plan) -> Vec<String> {
-        let Plan::Patch { attributes } = plan else { panic!("{plan:?}") };
+        let Plan::Patch { attributes } = plan else {
+            panic!("{plan:?}")
+        };
         let document = attributes.document("sales");
-        document["data"]["attributes"].as_object().unwrap().keys().cloned().collect()
+        document["data"]["attributes"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect()
     }
 
     #[test]
@@ -223,22 +262,41 @@ pub(super) mod tests {
         let (mut live, mut record) = registered();
         live.url = Some(desired().url());
         record.url = desired().url();
-        let rotated = Desired { token: Some("new".into()), ..desired() };
+        let rotated = Desired {
+            token: Some("new".into()),
+            ..desired()
+        };
         assert_eq!(sent(&decide(&rotated, Some(&record), Some(&live))), ["token"]);
         let (live, record) = registered();
-        assert_eq!(sent(&decide(&rotated, Some(&record), Some(&live))), ["type", "url", "token"]);
+        assert_eq!(
+            sent(&decide(&rotated, Some(&record), Some(&live))),
+            ["type", "url", "token"]
+        );
     }
 
     #[test]
     fn parameters_of_others_neither_count_nor_get_lost() {
         let (mut live, record) = registered();
-        let theirs = Parameter { name: "theirs".into(), value: "1".into() };
+        let theirs = Parameter {
+            name: "theirs".into(),
+            value: "1".into(),
+        };
         live.parameters.as_mut().unwrap().push(theirs.clone());
         assert!(matches!(decide(&desired(), Some(&record), Some(&live)), Plan::Nothing));
 
-        let plain = Desired { tls_root_certificate_pem: None, ..desired() };
-        let Plan::Patch { attributes } = decide(&plain, Some(&record), Some(&live)) else { panic!() };
-        let mut names: Vec<_> = attributes.parameters.unwrap().into_iter().map(|parameter| parameter.name).collect();
+        let plain = Desired {
+            tls_root_certificate_pem: None,
+            ..desired()
+        };
+        let Plan::Patch { attributes } = decide(&plain, Some(&record), Some(&live)) else {
+            panic!()
+        };
+        let mut names: Vec<_> = attributes
+            .parameters
+            .unwrap()
+            .into_iter()
+            .map(|parameter| parameter.name)
+            .collect();
         names.sort();
         assert_eq!(names, ["loadBalancing", "theirs"]);
     }
@@ -269,13 +327,26 @@ pub(super) mod tests {
     #[case::always("grpc://other:1", Adoption::Always, true)]
     fn adoption_follows_the_policy(#[case] url: &str, #[case] adoption: Adoption, #[case] adopted: bool) {
         let wanted = Desired { adoption, ..desired() };
-        let live = DataSource { url: Some(url.into()), ..registered().0 };
+        let live = DataSource {
+            url: Some(url.into()),
+            ..registered().0
+        };
         let plan = decide(&wanted, None, Some(&live));
         if adopted {
-            let Plan::Patch { attributes } = plan else { panic!("{plan:?}") };
+            let Plan::Patch { attributes } = plan else {
+                panic!("{plan:?}")
+            };
             assert_eq!(attributes.token.unwrap().expose_secret(), "flight-token");
         } else {
-            assert!(matches!(plan, Plan::Refuse { reason: Refusal::Foreign }), "{plan:?}");
+            assert!(
+                matches!(
+                    plan,
+                    Plan::Refuse {
+                        reason: Refusal::Foreign
+                    }
+                ),
+                "{plan:?}"
+            );
         }
     }
 
@@ -284,11 +355,19 @@ pub(super) mod tests {
     #[case::other_type(
         DataSource { kind: Some("SNOWFLAKE".into()), ..registered().0 }, Refusal::OtherType { kind: "SNOWFLAKE".into() })]
     fn some_are_never_touched(#[case] live: DataSource, #[case] refusal: Refusal) {
-        let greedy = Desired { adoption: Adoption::Always, ..desired() };
+        let greedy = Desired {
+            adoption: Adoption::Always,
+            ..desired()
+        };
         let record = remember(&greedy, &live);
-        let Plan::Refuse { reason } = decide(&greedy, Some(&record), Some(&live)) else { panic!() };
+        let Plan::Refuse { reason } = decide(&greedy, Some(&record), Some(&live)) else {
+            panic!()
+        };
         assert_eq!(reason, refusal);
-        assert_eq!(refuse_removal(&greedy.every_host(), Some(&record), &live), Some(refusal));
+        assert_eq!(
+            refuse_removal(&greedy.every_host(), Some(&record), &live),
+            Some(refusal)
+        );
     }
 
     #[test]

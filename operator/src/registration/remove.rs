@@ -22,14 +22,22 @@ pub async fn remove(
     own_hosts: &BTreeSet<String>,
 ) -> Result<Removed, RegistrationError> {
     same_organization(client, id, record).await?;
-    let Some(live) = data_source(client, id).await? else { return Ok(Removed::Gone) };
+    let Some(live) = data_source(client, id).await? else {
+        return Ok(Removed::Gone);
+    };
     if let Some(refusal) = refuse_removal(own_hosts, record, &live) {
         return Ok(Removed::LeftAlone { refusal });
     }
-    let answer = client.send(Method::DELETE, &["entities", "dataSources", id], ENTITY, None, None).await?;
+    let answer = client
+        .send(Method::DELETE, &["entities", "dataSources", id], ENTITY, None, None)
+        .await?;
     match answer.status {
         StatusCode::NO_CONTENT | StatusCode::OK => Ok(Removed::Deleted),
         StatusCode::NOT_FOUND if data_source(client, id).await?.is_none() => Ok(Removed::Gone),
-        _ => Err(answer.into_error(client.endpoint(), &format!("delete data source {id:?}"), &[client.token()])),
+        _ => Err(answer.into_error(
+            client.endpoint(),
+            &format!("delete data source {id:?}"),
+            &[client.token()],
+        )),
     }
 }
