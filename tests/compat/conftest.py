@@ -1,0 +1,74 @@
+"""Starts the servers that the tests compare: the vendor's Python server from PyPI, and ours."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness.certificates import Authority
+from harness.config import Config
+from harness.farm import Farm
+from harness.pair import Pair
+from harness.server import Kind, python_command
+
+_VARIABLE = "FLEXCONNECT_COMPAT_SERVER"
+_BUILD = f"build it with 'cargo build -p flexconnect-compat' and set {_VARIABLE} to target/debug/flexconnect-compat"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Lets the reference implementation prove the tests by itself."""
+    parser.addoption("--only", choices=("python", "ours"), help="test one of the two servers by itself")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuses to begin without our server."""
+    if config.getoption("--only") == "python":
+        return
+    path = os.environ.get(_VARIABLE)
+    if not path:
+        raise pytest.UsageError(f"{_VARIABLE} does not name our server: {_BUILD}")
+    if not os.access(path, os.X_OK):
+        raise pytest.UsageError(f"{_VARIABLE}={path} is not a program: {_BUILD}")
+
+
+@pytest.fixture(scope="session")
+def farm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    """Starts servers; at the end every one of them must have ended with exit code 0."""
+    only = request.config.getoption("--only")
+    commands: dict[Kind, list[str]] = {"python": python_command()}
+    if only != "python":
+        commands["ours"] = [str(Path(os.environ[_VARIABLE]).resolve()), "start"]
+    if only == "ours":
+        del commands["python"]
+    with Farm(commands, tmp_path_factory.mktemp("servers")) as farm:
+        yield farm
+
+
+@pytest.fixture(scope="session")
+def plain(farm: Farm) -> Pair:
+    """No TLS, no tokens; nothing expires and no deadline passes during a test run."""
+    server = {"task_threads": 16, "task_result_ttl_sec": 300}
+    return farm.start(
+        "plain", Config(server=server, flexconnect={"call_deadline_ms": 120_000, "polling_interval_ms": 300})
+    )
+
+
+@pytest.fixture(scope="session")
+def brisk(farm: Farm) -> Pair:
+    """Everything short and scarce: deadline, polling interval, time to live, threads, queue."""
+    server = {"task_threads": 2, "task_result_ttl_sec": 1, "task_queue_limit": 2}
+    return farm.start(
+        "brisk", Config(server=server, flexconnect={"call_deadline_ms": 1_500, "polling_interval_ms": 300})
+    )
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    """The CA that clients trust and that servers' certificates come from."""
+    return Authority("compat test CA")
+
+
+@pytest.fixture(scope="session")
+def stranger() -> Authority:
+    """A CA that has nothing to do with the servers."""
+    return Authority("some other CA")

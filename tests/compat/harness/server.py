@@ -1,0 +1,127 @@
+"""One server under test: a real process, its folder, its addresses."""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness.config import Config, free_ports
+from harness.waiting import PATIENCE_SECONDS, wait_until
+
+Kind = Literal["python", "ours"]
+
+_PYTHON_MODULES = [f"compat_functions.{name}" for name in ("tables", "streams", "failures", "tasks", "inputs")]
+_PYTHON_PATH = Path(__file__).parent.parent / "python"
+_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a process ended: its exit code and everything it wrote."""
+
+    code: int
+    output: str
+
+
+class Server:
+    """A running server, of the vendor's Python package or of ours, with the same functions."""
+
+    def __init__(self, kind: Kind, command: list[str], config: Config, folder: Path) -> None:
+        self.kind: Kind = kind
+        self.stage = folder / "stage"
+        self.stage.mkdir(parents=True)
+        self.port, self.health_port = free_ports()
+        self._log = folder / "log"
+        functions = _PYTHON_MODULES if kind == "python" else []
+        main = folder / "main.toml"
+        main.write_text(config.render(functions, self.stage, (self.port, self.health_port)))
+        files = [main]
+        for name, text in config.files.items():
+            files.append(folder / name)
+            files[-1].write_text(text)
+        environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*command, "--config", *map(str, files)],
+                env={**environment, "PYTHONPATH": str(_PYTHON_PATH), **config.env},
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def __repr__(self) -> str:
+        return f"{self.kind} server, pid {self.process.pid}, port {self.port}"
+
+    @property
+    def output(self) -> str:
+        """Everything the process has written so far."""
+        return self._log.read_text(errors="replace")
+
+    @property
+    def journal(self) -> list[str]:
+        """What the functions noted so far, one `KEY EVENT` each."""
+        journal = self.stage / "journal"
+        return journal.read_text().splitlines() if journal.exists() else []
+
+    def events(self, key: str) -> list[str]:
+        """The events that the functions noted for this key."""
+        return [line.removeprefix(f"{key} ") for line in self.journal if line.startswith(f"{key} ")]
+
+    def await_event(self, key: str, event: str) -> None:
+        """Waits until the functions have noted it."""
+        wait_until(f"event '{event}' of '{key}' in {self!r}", lambda: event in self.events(key))
+
+    def release(self, name: str) -> None:
+        """Lets go whoever waits for this file on the stage."""
+        (self.stage / name).touch()
+
+    def health(self, path: str, method: str = "GET") -> int | None:
+        """The status of the health endpoint, or nothing when nobody listens there."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.health_port, timeout=5)
+        try:
+            connection.request(method, path)
+            return connection.getresponse().status
+        except ConnectionError:
+            return None
+        finally:
+            connection.close()
+
+    def await_ready(self) -> None:
+        """Waits for a 2xx of `/ready`; fails at once, with the log, when the process has ended."""
+
+        def probe() -> bool:
+            if self.process.poll() is not None:
+                raise AssertionError(f"{self!r} ended with {self.process.returncode}:\n{self.output}")
+            return self.health("/ready") == http.client.NO_CONTENT
+
+        wait_until(f"/ready of {self!r}", probe)
+
+    def await_health(self) -> None:
+        """Waits until the health endpoint answers at all."""
+        wait_until(f"health endpoint of {self!r}", lambda: self.health("/live") is not None)
+
+    def await_exit(self) -> Exit:
+        """Waits for the process to end by itself."""
+        code = self.process.wait(PATIENCE_SECONDS)
+        return Exit(code, self.output)
+
+    def terminate(self) -> None:
+        """Asks the process to end, and returns at once."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def discard(self) -> None:
+        """Ends the process, whatever state it is in."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def python_command() -> list[str]:
+    """The vendor's server, from the environment that runs the tests."""
+    program = Path(sys.executable).parent / "gooddata-flight-server"
+    return [str(program), "start", "--methods-provider", "gooddata_flexconnect"]
