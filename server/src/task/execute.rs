@@ -1,0 +1,153 @@
+//! The life of a task: waiting for a slot, running, storing the result, waiting to be forgotten.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::read::Stored;
+use super::state::{Effect, Ending, Event, Reason, Returned};
+use super::submit::Slot;
+use super::{Shared, Task, after, lock};
+use crate::function::{self, Call, CallEnding, FunctionError, Output};
+
+/// How long a cancelled call may take to end by itself before it is dropped.
+const CANCEL_GRACE: Duration = Duration::from_secs(5);
+
+/// Tables up to this size are encoded where the call is; larger ones on a thread of their own.
+const ENCODE_IN_PLACE: usize = 256 * 1024;
+
+impl Shared {
+    /// Sees a task through from submission to its end.
+    pub(super) async fn live(self: Arc<Self>, task: Arc<Task>, call: Call, slot: oneshot::Receiver<Slot>) {
+        let slot = tokio::select! {
+            biased;
+            slot = slot => slot.ok(),
+            () = self.called_off(&task) => None,
+        };
+        let started = Instant::now();
+        if slot.is_some() && task.advance(Event::SlotGranted) == Effect::Run {
+            let waited = started.duration_since(task.submitted()).as_secs_f64();
+            tracing::info!(fun = task.function().name(), task_id = %task.id(), waited, "task_run");
+            let returned = self.run(&task, call).await;
+            self.conclude(&task, returned).await;
+        }
+        self.retire(&task, started);
+        drop(slot);
+    }
+
+    /// Runs the function to its end. One that was told to stop and does not is dropped after a while; one that blocks
+    /// its thread cannot be, and keeps its slot until it returns.
+    async fn run(&self, task: &Arc<Task>, call: Call) -> Result<Output, FunctionError> {
+        let mut running = function::start(Arc::clone(task.function()), call);
+        let returned = tokio::select! {
+            returned = &mut running => returned,
+            () = self.called_off(task) => match timeout(CANCEL_GRACE, &mut running).await {
+                Ok(returned) => returned,
+                Err(_) => {
+                    running.abort();
+                    running.await
+                }
+            },
+        };
+        returned.unwrap_or_else(|error| Err(function::panicked(error)))
+    }
+
+    /// Returns when the task is cancelled; cancels it when its deadline passes.
+    async fn called_off(&self, task: &Arc<Task>) {
+        tokio::select! {
+            () = task.stop.cancelled() => {}
+            () = sleep_until(task.deadline()) => {
+                tracing::warn!(fun = task.function().name(), task_id = %task.id(), "flexconnect_fun_call_timeout");
+                self.cancel(task, Reason::Deadline);
+            }
+        }
+    }
+
+    /// Stores what the function returned, unless the task was cancelled meanwhile.
+    async fn conclude(&self, task: &Arc<Task>, returned: Result<Output, FunctionError>) {
+        let output = match returned {
+            Ok(output) => output,
+            Err(error) => {
+                let returned = fail(task, error);
+                task.advance(Event::Returned(returned));
+                return;
+            }
+        };
+        if task.advance(Event::Returned(Returned::Output)) != Effect::Store {
+            // Perhaps a stream, which is a function's own code.
+            drop(spawn_blocking(move || drop(output)));
+            return;
+        }
+        let readable = match store(task, output).await {
+            Ok(stored) => {
+                task.settle(Ok(Arc::new(stored)));
+                true
+            }
+            Err(error) => {
+                fail(task, error);
+                false
+            }
+        };
+        task.advance(Event::Stored { readable });
+    }
+
+    /// Lets a task that is over expire.
+    fn retire(&self, task: &Task, started: Instant) {
+        log_end(task, started);
+        let first = {
+            let mut store = lock(&self.store);
+            store.expire(task.id(), after(Instant::now(), self.limits.result_ttl))
+        };
+        if first {
+            self.sweep.notify_one();
+        }
+        self.eased.notify_waiters();
+    }
+}
+
+/// Keeps the error that clients will see, and logs the one that they will not.
+fn fail(task: &Task, error: FunctionError) -> Returned {
+    let exception = error.to_string();
+    match error.into_ending() {
+        CallEnding::Cancelled => Returned::Cancelled,
+        CallEnding::Failed(error) => {
+            let code = error.code().map(|code| code.to_string());
+            tracing::error!(fun = task.function().name(), task_id = %task.id(), code, exception, "task_failed");
+            task.settle(Err(error));
+            Returned::Failure
+        }
+    }
+}
+
+/// Turns an output into a form that can be sent.
+async fn store(task: &Task, output: Output) -> Result<Stored, FunctionError> {
+    let table = match output {
+        Output::Stream(stream) => return Stored::stream(stream),
+        Output::Table(table) => table,
+    };
+    let size: usize = table.batches().iter().map(arrow::array::RecordBatch::get_array_memory_size).sum();
+    let encode = move || catch_unwind(AssertUnwindSafe(move || Stored::table(&table)));
+    let encoded = if size <= ENCODE_IN_PLACE { Ok(encode()) } else { spawn_blocking(encode).await };
+    match encoded {
+        Ok(Ok(stored)) => stored.map(|stored| stored.leased(&task.lease)),
+        Ok(Err(_)) | Err(_) => Err(FunctionError::failed("the result cannot be encoded.")),
+    }
+}
+
+fn log_end(task: &Task, started: Instant) {
+    let run_duration = started.elapsed().as_secs_f64();
+    let duration = task.submitted().elapsed().as_secs_f64();
+    let (fun, task_id) = (task.function().name(), task.id());
+    match task.ending() {
+        Some(Ending::Succeeded) => tracing::info!(fun, %task_id, run_duration, duration, "task_finished"),
+        Some(Ending::Cancelled(reason)) => {
+            tracing::info!(fun, %task_id, ?reason, run_duration, duration, "task_cancelled");
+        }
+        // Logged with its cause when it failed.
+        Some(Ending::Failed) | None => {}
+    }
+}

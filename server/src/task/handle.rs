@@ -1,0 +1,174 @@
+//! One task: where it is, how it ended, and waiting for that.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::budget::Lease;
+use super::read::Stored;
+use super::state::{Effect, Ending, Event, Reason, State};
+use super::{TaskId, after};
+use crate::error::FlightError;
+use crate::function::RegisteredFunction;
+
+/// A call that was accepted.
+pub(crate) struct Task {
+    id: TaskId,
+    function: Arc<RegisteredFunction>,
+    command: Bytes,
+    submitted: Instant,
+    deadline: Instant,
+    state: watch::Sender<State>,
+    /// Cancelled together with the task.
+    pub(super) stop: CancellationToken,
+    /// Set before the state says that the task succeeded or failed.
+    outcome: OnceLock<Result<Arc<Stored>, FlightError>>,
+    /// Whether somebody was told how the task ended, or began to read its result.
+    collected: AtomicBool,
+    /// What the task itself takes from the budget.
+    pub(super) lease: Lease,
+}
+
+/// How a task ended, with what there is to show for it.
+pub(crate) enum Outcome {
+    Succeeded(Arc<Stored>),
+    Failed(FlightError),
+    Cancelled,
+}
+
+/// What became of waiting for a task.
+pub(crate) enum Waited {
+    /// The task is over.
+    Ended(Outcome),
+    /// It goes on, and its deadline passed.
+    TimedOut,
+    /// It goes on.
+    Pending,
+}
+
+impl Task {
+    pub(super) fn new(function: Arc<RegisteredFunction>, command: Bytes, call_deadline: Duration, lease: Lease) -> Self {
+        let submitted = Instant::now();
+        Self {
+            id: TaskId::random(),
+            function,
+            command,
+            submitted,
+            deadline: after(submitted, call_deadline),
+            state: watch::Sender::new(State::Queued),
+            stop: CancellationToken::new(),
+            outcome: OnceLock::new(),
+            collected: AtomicBool::new(false),
+            lease,
+        }
+    }
+
+    pub(crate) const fn id(&self) -> TaskId {
+        self.id
+    }
+
+    pub(crate) const fn function(&self) -> &Arc<RegisteredFunction> {
+        &self.function
+    }
+
+    /// The command that started it, byte for byte.
+    pub(crate) const fn command(&self) -> &Bytes {
+        &self.command
+    }
+
+    pub(super) const fn submitted(&self) -> Instant {
+        self.submitted
+    }
+
+    pub(super) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Time until the deadline; zero once it passed.
+    pub(crate) fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Moves the task along. The caller does what the effect says.
+    pub(super) fn advance(&self, event: Event) -> Effect {
+        let mut effect = Effect::None;
+        self.state.send_if_modified(|state| {
+            let before = *state;
+            (*state, effect) = before.after(event);
+            *state != before
+        });
+        effect
+    }
+
+    /// Says what there is to show for the task. Only the first word counts.
+    pub(super) fn settle(&self, outcome: Result<Arc<Stored>, FlightError>) {
+        let _ = self.outcome.set(outcome);
+    }
+
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.state.borrow().ending()
+    }
+
+    /// Waits until the task is over, for so long at most, and not beyond its deadline.
+    ///
+    /// Who waits when the deadline passes is told so, even though the task is cancelled in the same moment; who comes
+    /// later finds it cancelled, or still at it.
+    pub(crate) async fn wait(&self, limit: Duration) -> Waited {
+        let now = Instant::now();
+        let in_time = now < self.deadline;
+        let until = after(now, limit);
+        let until = if in_time { until.min(self.deadline) } else { until };
+        match timeout_at(until, self.end()).await {
+            Ok(Ending::Cancelled(Reason::Deadline)) if in_time => self.timed_out(),
+            Ok(ending) => Waited::Ended(self.outcome(ending)),
+            Err(_) if Instant::now() >= self.deadline => self.timed_out(),
+            Err(_) => Waited::Pending,
+        }
+    }
+
+    async fn end(&self) -> Ending {
+        let mut state = self.state.subscribe();
+        loop {
+            if let Some(ending) = state.borrow_and_update().ending() {
+                return ending;
+            }
+            // The sender lives as long as `self`.
+            let _ = state.changed().await;
+        }
+    }
+
+    fn timed_out(&self) -> Waited {
+        self.collect();
+        Waited::TimedOut
+    }
+
+    fn outcome(&self, ending: Ending) -> Outcome {
+        let outcome = match (ending, self.outcome.get()) {
+            (Ending::Succeeded, Some(Ok(stored))) => return Outcome::Succeeded(Arc::clone(stored)),
+            (Ending::Failed, Some(Err(error))) => Outcome::Failed(error.clone()),
+            (Ending::Cancelled(_), _) | (Ending::Succeeded | Ending::Failed, _) => Outcome::Cancelled,
+        };
+        self.collect();
+        outcome
+    }
+
+    /// Notes that somebody knows how the task ended.
+    pub(super) fn collect(&self) {
+        self.collected.store(true, Ordering::Release);
+    }
+
+    /// Whether the task is over and nobody knows yet. Who asked for a task to be cancelled knows.
+    pub(super) fn is_unread(&self) -> bool {
+        match self.ending() {
+            None | Some(Ending::Cancelled(Reason::Asked)) => false,
+            Some(Ending::Succeeded | Ending::Failed | Ending::Cancelled(Reason::Deadline | Reason::Function)) => {
+                !self.collected.load(Ordering::Acquire)
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Submitting and cancelling: how clients begin and end tasks.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+use super::queue::Admission;
+use super::state::{Effect, Event, Reason};
+use super::{Shared, Task, TaskId, Tasks, lock};
+use crate::function::{Call, Headers, RegisteredFunction};
+
+/// What a task takes from the byte budget beside its command and its result, about.
+const TASK_BYTES: usize = 1024;
+
+/// A call to be run.
+pub(crate) struct Submission {
+    pub(crate) function: Arc<RegisteredFunction>,
+    pub(crate) parameters: Map<String, Value>,
+    pub(crate) columns: Option<Value>,
+    pub(crate) headers: Headers,
+    /// The bytes that described the call, to be shown again with its result.
+    pub(crate) command: Bytes,
+}
+
+/// Why a call was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("the server takes no new calls")]
+    Closed,
+    #[error("the queue of waiting calls is full")]
+    QueueFull,
+    #[error("results hold all the memory they may")]
+    OutOfBytes,
+}
+
+/// What became of a request to cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cancelled {
+    /// The task is being cancelled, or was over, or never was.
+    Done,
+    /// Its result is being stored at this moment.
+    TooLate,
+}
+
+/// A task in line.
+pub(super) struct Waiting {
+    id: TaskId,
+    grant: oneshot::Sender<Slot>,
+}
+
+/// The right to run. Dropping it passes it on to the next in line.
+pub(super) struct Slot(Arc<Shared>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let next = lock(&self.0.queue).release();
+        if let Some(waiting) = next {
+            // A task that does not wait any more gives its slot back, which passes it on.
+            let _ = waiting.grant.send(Self(Arc::clone(&self.0)));
+        }
+        self.0.eased.notify_waiters();
+    }
+}
+
+impl Tasks {
+    /// Accepts a call, or says at once why not. The task goes on without the caller.
+    pub(crate) fn submit(&self, submission: Submission) -> Result<Arc<Task>, Refused> {
+        let shared = &self.shared;
+        *lock(&shared.last_call) = Some(Instant::now());
+        if shared.closed.load(Ordering::Acquire) {
+            return Err(Refused::Closed);
+        }
+        // A copy, since the bytes of a request may be a part of a much larger buffer.
+        let command = Bytes::copy_from_slice(&submission.command);
+        let lease = shared.budget.lease(TASK_BYTES + command.len()).ok_or(Refused::OutOfBytes)?;
+        let task = Arc::new(Task::new(submission.function, command, shared.limits.call_deadline, lease));
+
+        let (grant, slot) = oneshot::channel();
+        let admission = lock(&shared.queue).admit(Waiting { id: task.id(), grant });
+        match admission {
+            // The receiver is right here.
+            Admission::Run(waiting) => drop(waiting.grant.send(Slot(Arc::clone(shared)))),
+            Admission::Wait => {}
+            Admission::Refused(_) => return Err(Refused::QueueFull),
+        }
+        lock(&shared.store).insert(Arc::clone(&task));
+        tracing::info!(fun = task.function().name(), task_id = %task.id(), "flexconnect_task_created");
+
+        let call = Call {
+            task_id: task.id(),
+            parameters: submission.parameters,
+            columns: submission.columns,
+            headers: submission.headers,
+            cancelled: task.stop.child_token(),
+        };
+        tokio::spawn(Arc::clone(shared).live(Arc::clone(&task), call, slot));
+        Ok(task)
+    }
+
+    /// Cancels the task of an id as it came from a client. What is over is forgotten, together with its result.
+    pub(crate) fn cancel(&self, id: &str) -> Cancelled {
+        match self.find(id) {
+            Some(task) => self.shared.cancel(&task, Reason::Asked),
+            None => Cancelled::Done,
+        }
+    }
+}
+
+impl Shared {
+    /// Cancels a task, in whatever state it is.
+    pub(super) fn cancel(&self, task: &Arc<Task>, reason: Reason) -> Cancelled {
+        match task.advance(Event::CancelRequested(reason)) {
+            Effect::Withdraw => {
+                drop(lock(&self.queue).withdraw(|waiting| waiting.id == task.id()));
+                task.stop.cancel();
+            }
+            Effect::Stop => {
+                tracing::info!(fun = task.function().name(), task_id = %task.id(), "flexconnect_task_cancel");
+                task.stop.cancel();
+                // The hook is a function's own code: it may block, and it may panic.
+                let task = Arc::clone(task);
+                drop(spawn_blocking(move || task.function().implementation().cancel(&task.id())));
+            }
+            Effect::Evict => {
+                let evicted = lock(&self.store).remove(task.id());
+                drop(spawn_blocking(move || drop(evicted)));
+                self.eased.notify_waiters();
+            }
+            Effect::Refuse => return Cancelled::TooLate,
+            Effect::None | Effect::Run | Effect::Store => {}
+        }
+        Cancelled::Done
+    }
+}
