@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::answer::{Answer, Detail, clean};
-use super::client::{Client, ENTITY, JSON, TEST_TIMEOUT};
+use super::client::{Client, ENTITY, JSON};
 use super::data_source::{Attributes, DataSource, Document};
 use super::error::RegistrationError;
 use super::fingerprint::fingerprint;
@@ -49,7 +49,7 @@ pub async fn test(client: &Client, id: &str) -> TestOutcome {
     }
     let path = ["actions", "dataSources", id, "test"];
     let answer = match client
-        .send(Method::POST, &path, JSON, Some(&json!({})), Some(TEST_TIMEOUT))
+        .send_within(client.timeouts().test, Method::POST, &path, JSON, Some(&json!({})))
         .await
     {
         Ok(answer) if answer.status == StatusCode::OK => answer,
@@ -143,13 +143,7 @@ impl Pass<'_> {
         let document = Attributes::all(self.desired).document(&self.desired.id);
         let answer = self
             .client
-            .send(
-                Method::POST,
-                &["entities", "dataSources"],
-                ENTITY,
-                Some(&document),
-                None,
-            )
+            .send(Method::POST, &["entities", "dataSources"], ENTITY, Some(&document))
             .await?;
         match answer.status {
             StatusCode::CREATED | StatusCode::OK => self.read(&answer).map(Created::Done),
@@ -168,13 +162,7 @@ impl Pass<'_> {
         let document = attributes.document(id);
         let answer = self
             .client
-            .send(
-                Method::PATCH,
-                &["entities", "dataSources", id],
-                ENTITY,
-                Some(&document),
-                None,
-            )
+            .send(Method::PATCH, &["entities", "dataSources", id], ENTITY, Some(&document))
             .await?;
         match answer.status {
             StatusCode::OK => self.read(&answer).map(Some),

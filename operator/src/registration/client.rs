@@ -18,13 +18,28 @@ pub(super) const ENTITY: &str = "application/vnd.gooddata.api+json";
 pub(super) const JSON: &str = "application/json";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-/// GoodData dials the fleet from its own network while this request waits.
-pub(super) const TEST_TIMEOUT: Duration = Duration::from_secs(90);
 /// A data source document is a few kilobytes; more than this is not one.
 const BODY_LIMIT: usize = 1024 * 1024;
 
 const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+
+/// How long an answer may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Any request but the next; 20 s.
+    pub request: Duration,
+    /// A connection test, during which GoodData dials the fleet from its own network; 90 s.
+    pub test: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            request: Duration::from_secs(20),
+            test: Duration::from_secs(90),
+        }
+    }
+}
 
 /// Speaks with one GoodData organization as one user. Cheap to clone; connections are shared by the clones.
 #[derive(Clone)]
@@ -34,6 +49,7 @@ pub struct Client {
     endpoint: String,
     host_header: Option<HeaderValue>,
     token: SecretString,
+    timeouts: Timeouts,
 }
 
 impl fmt::Debug for Client {
@@ -81,8 +97,7 @@ impl Client {
         let mut builder = reqwest::Client::builder()
             .default_headers(headers)
             .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT);
+            .connect_timeout(CONNECT_TIMEOUT);
         if host_header.is_some() {
             // HTTP/2 takes the authority from the URL, so another host can be asked for by HTTP/1.1 only.
             builder = builder.http1_only();
@@ -107,7 +122,14 @@ impl Client {
             endpoint,
             host_header,
             token: connection.token.clone(),
+            timeouts: Timeouts::default(),
         })
+    }
+
+    /// The same client with another patience.
+    #[must_use]
+    pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
+        Self { timeouts, ..self }
     }
 
     /// The endpoint as the user wrote it.
@@ -129,6 +151,11 @@ impl Client {
         self.token.expose_secret()
     }
 
+    /// How long answers may take.
+    pub(super) fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
     /// Sends one request and reads its answer, whatever its status.
     ///
     /// # Errors
@@ -140,11 +167,24 @@ impl Client {
         path: &[&str],
         accept: &'static str,
         body: Option<&Value>,
-        timeout: Option<Duration>,
+    ) -> Result<Answer, RegistrationError> {
+        self.send_within(self.timeouts.request, method, path, accept, body)
+            .await
+    }
+
+    /// The same with another time-out.
+    pub(super) async fn send_within(
+        &self,
+        timeout: Duration,
+        method: Method,
+        path: &[&str],
+        accept: &'static str,
+        body: Option<&Value>,
     ) -> Result<Answer, RegistrationError> {
         let mut request = self
             .http
             .request(method, self.url(path))
+            .timeout(timeout)
             .header(ACCEPT, HeaderValue::from_static(accept));
         if let Some(host) = &self.host_header {
             request = request.header(HOST, host.clone());
@@ -153,9 +193,6 @@ impl Client {
             request = request
                 .header(reqwest::header::CONTENT_TYPE, accept)
                 .body(body.to_string());
-        }
-        if let Some(timeout) = timeout {
-            request = request.timeout(timeout);
         }
         let mut response = request.send().await.map_err(|error| self.unreachable(error))?;
         let mut answer = Answer {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+pub use flexconnect_crds::{AdoptionPolicy as Adoption, CacheStrategy, LoadBalancing};
 use secrecy::SecretString;
 
 mod act;
@@ -19,7 +20,7 @@ mod plan;
 mod remove;
 
 pub use act::{reconcile, test};
-pub use client::Client;
+pub use client::{Client, Timeouts};
 pub use error::{Class, Reason, Refusal, RegistrationError};
 pub use remove::remove;
 
@@ -60,37 +61,6 @@ pub struct Desired {
     pub cache_strategy: CacheStrategy,
     /// What happens when the id exists already.
     pub adoption: Adoption,
-}
-
-/// How GoodData spreads queries over the URLs of a data source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoadBalancing {
-    /// Always the first URL; the next ones only while it is down.
-    None,
-    /// In turns.
-    RoundRobin,
-    /// At random.
-    Random,
-}
-
-/// Whether GoodData caches what the functions return.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CacheStrategy {
-    /// Until it is told that the data changed.
-    Always,
-    /// Never.
-    Never,
-}
-
-/// What happens to a data source that exists already and that no [`Record`] claims.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Adoption {
-    /// It is refused.
-    Never,
-    /// It is taken over when every host in its URL is one of ours.
-    IfOwned,
-    /// It is taken over when it is a FlexConnect data source.
-    Always,
 }
 
 /// What the object's status remembers of the last successful pass. Holds no secret.

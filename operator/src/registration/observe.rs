@@ -21,7 +21,7 @@ struct Profile {
 /// GoodData hides what a user may not see behind 404. Only after this call does 404 mean that something does not exist.
 pub(super) async fn organization(client: &Client) -> Result<String, RegistrationError> {
     let action = "read its own profile";
-    let answer = client.send(Method::GET, &["profile"], JSON, None, None).await?;
+    let answer = client.send(Method::GET, &["profile"], JSON, None).await?;
     let profile: Profile = match answer.status {
         StatusCode::OK => answer
             .json(&[client.token()])
@@ -65,7 +65,7 @@ pub(super) async fn same_organization(
 /// The data source, or `None` when there is none.
 pub(super) async fn data_source(client: &Client, id: &str) -> Result<Option<DataSource>, RegistrationError> {
     let answer = client
-        .send(Method::GET, &["entities", "dataSources", id], ENTITY, None, None)
+        .send(Method::GET, &["entities", "dataSources", id], ENTITY, None)
         .await?;
     match answer.status {
         StatusCode::OK => {

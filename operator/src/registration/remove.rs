@@ -29,7 +29,7 @@ pub async fn remove(
         return Ok(Removed::LeftAlone { refusal });
     }
     let answer = client
-        .send(Method::DELETE, &["entities", "dataSources", id], ENTITY, None, None)
+        .send(Method::DELETE, &["entities", "dataSources", id], ENTITY, None)
         .await?;
     match answer.status {
         StatusCode::NO_CONTENT | StatusCode::OK => Ok(Removed::Deleted),
