@@ -20,7 +20,7 @@ _POLL = failed("Work in progress. Retry.", POLL_CODE, "FlightTimedOutError", bod
 _TIMEOUT = failed("GetFlightInfo timed out while waiting for task <task>.", 100, "FlightTimedOutError")
 
 
-def _polling(server: Server):  # noqa: ANN202
+def _polling(server: Server):
     return Caller(server).pollable()
 
 

@@ -60,7 +60,7 @@ def to_toml(tables: Table) -> str:
 def free_ports() -> tuple[int, int]:
     """Two ports that nobody listens on now."""
     found: list[int] = []
-    while len(found) < 2:  # noqa: PLR2004
+    while len(found) < 2:
         port = random.choice(_PORTS)  # noqa: S311
         with socket.socket() as candidate:
             try:

@@ -1,5 +1,6 @@
 """Starts servers and sees to it that all of them end well."""
 
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -8,6 +9,7 @@ from typing import Self
 from harness.config import Config
 from harness.pair import Pair
 from harness.server import Exit, Kind, Server
+from harness.waiting import PATIENCE_SECONDS
 
 
 class Farm:
@@ -34,17 +36,38 @@ class Farm:
 
     def run(self, name: str, config: Config) -> dict[Kind, Exit]:
         """Starts servers that end by themselves."""
-        pair = self.launch(name, config)
+        return self.await_end(self.launch(name, config))
+
+    def await_end(self, pair: Pair) -> dict[Kind, Exit]:
+        """Waits for servers that end by themselves."""
         exits = pair.ask(Server.await_exit)
         self.forget(pair)
         return exits
 
+    def run_command(self, arguments: list[str]) -> dict[Kind, Exit]:
+        """Runs `start` with these arguments, where they are such that it ends by itself."""
+        exits: dict[Kind, Exit] = {}
+        for kind, command in self._commands.items():
+            done = subprocess.run(
+                [*command, *arguments], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+            )
+            exits[kind] = Exit(done.returncode, done.stdout + done.stderr)
+        return exits
+
+    def stop_running(self, pair: Pair) -> None:
+        """Ends those of the servers that started, which must go well."""
+        running = [server for server in pair.servers if server.process.poll() is None]
+        for server in running:
+            server.terminate()
+        for server in running:
+            end = server.await_exit()
+            assert end.code == 0, f"{server!r} ended with {end.code}:\n{end.output}"
+        self.forget(pair)
+
     def stop(self, pair: Pair) -> dict[Kind, Exit]:
         """Ends both servers as Kubernetes does, and tells how that went."""
         pair.ask(Server.terminate)
-        exits = pair.ask(Server.await_exit)
-        self.forget(pair)
-        return exits
+        return self.await_end(pair)
 
     def forget(self, pair: Pair) -> None:
         """Leaves it to the test what becomes of these servers, or what has."""

@@ -44,13 +44,13 @@ def _varint(message: bytes, position: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         position += 1
         shift += 7
-        if byte < 0x80:  # noqa: PLR2004
+        if byte < 0x80:
             return (value - (1 << 64) if value >> 63 else value), position
 
 
 def _encode(value: int) -> bytes:
     encoded = bytearray()
-    while value > 0x7F:  # noqa: PLR2004
+    while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)
         value >>= 7
     encoded.append(value)

@@ -65,7 +65,7 @@ def call(
                 running = stub(iter([request]) if shape == "stream_stream" else request, **options)
                 messages = []
                 for reply in running:
-                    messages.append(reply)  # noqa: PERF402 - those before an error count
+                    messages.append(reply)
         except grpc.RpcError as error:
             running = error
         return WireAnswer(running.code().name, running.details() or "", _error_trailers(running), tuple(messages))

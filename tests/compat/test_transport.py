@@ -1,0 +1,81 @@
+"""Below Flight: compression, foreign services, methods that are not there."""
+
+import grpc
+import pyarrow as pa
+import pytest
+from harness import protobuf, wire
+from harness.answers import Failure
+from harness.caller import Caller, command
+from harness.pair import Pair
+from harness.server import Server
+from pyarrow import flight
+
+_NOT_THERE = ("GetSchema", "DoPut", "DoExchange", "DoAction", "ListActions")
+
+
+@pytest.mark.parametrize(
+    "compression", [grpc.Compression.Gzip, grpc.Compression.Deflate, grpc.Compression.NoCompression]
+)
+def test_compressed_requests_are_understood(plain: Pair, compression: grpc.Compression) -> None:
+    request = wire.descriptor(command("Table", pad="x" * 100_000))
+    answers = plain.ask(lambda server: wire.call(server, "GetFlightInfo", request, compression=compression))
+    assert {answer.status for answer in answers.values()} == {"OK"}
+    assert {len(answer.messages) for answer in answers.values()} == {1}
+
+
+@pytest.mark.parametrize("method", ["GetFlightInfo2", "getFlightInfo", ""])
+def test_an_unknown_method_has_no_arrow_trailers(plain: Pair, method: str) -> None:
+    answer = plain.agree(lambda server: wire.call(server, method))
+    assert (answer.status, answer.message, answer.trailers) == ("UNIMPLEMENTED", "", {})
+
+
+def test_an_unknown_service_has_no_arrow_trailers(plain: Pair) -> None:
+    answer = plain.agree(lambda server: wire.call(server, "Anything", service="some.other.Service"))
+    assert (answer.status, answer.message, answer.trailers) == ("UNIMPLEMENTED", "", {})
+
+
+@pytest.mark.parametrize("method", [*_NOT_THERE, "PollFlightInfo", "Handshake"])
+def test_methods_that_are_not_there_are_unimplemented(plain: Pair, method: str) -> None:
+    request = wire.descriptor(command("Table"))
+    if method in ("DoPut", "DoExchange"):
+        request = protobuf.text(1, request) + protobuf.text(2, _schema_header())
+    status, arrow, details = plain.agree(lambda server: _unimplemented(wire.call(server, method, request)))
+    assert (status, details) == ("UNIMPLEMENTED", False)
+    assert arrow == b"10"
+
+
+def test_pyarrow_takes_them_for_not_implemented(plain: Pair) -> None:
+    def ask(server: Server) -> list[str]:
+        caller = Caller(server)
+        with caller.connect() as client:
+            descriptor = flight.FlightDescriptor.for_command(command("Table"))
+            calls = [
+                lambda: list(client.do_action("anything", caller.options())),
+                lambda: list(client.list_actions(caller.options())),
+                lambda: client.authenticate_basic_token(b"user", b"password"),
+                lambda: client.get_schema(descriptor, caller.options()),
+            ]
+            return [_class_of(call) for call in calls]
+
+    assert plain.agree(ask) == ["ArrowNotImplementedError"] * 4
+
+
+def test_the_server_goes_on_after_all_of_that(plain: Pair) -> None:
+    assert not isinstance(plain.agree(lambda server: Caller(server).info(command("Table"))), Failure)
+
+
+def _schema_header() -> bytes:
+    """The bare message of a schema, without its prefix."""
+    return pa.schema([("id", pa.int64())]).serialize().to_pybytes()[8:]
+
+
+def _unimplemented(answer: wire.WireAnswer) -> tuple[str, bytes | None, bool]:
+    return answer.status, answer.trailers.get("x-arrow-status"), "grpc-status-details-bin" in answer.trailers
+
+
+def _class_of(call: object) -> str:
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001 - the class is what is asked for
+        return type(error).__name__
+    return "nothing"
