@@ -1,84 +1,144 @@
-"""SIGTERM: what becomes of calls, results and probes. The original drops more than it must (GD-24, GD-25)."""
+"""SIGTERM: what becomes of calls, results and probes.
+
+The original closes its port at once: probes stay green (GD-24), results that nobody has fetched yet are lost and no
+client learns why (GD-25). Ours goes on serving until its callers have been told, and keeps what they have not read.
+"""
 
 import json
-import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-import pytest
-from harness.answers import Failure, FlightAnswer, failed
-from harness.caller import Caller, Pending, command
+from harness.answers import Failure, FlightAnswer, Rows
+from harness.caller import Caller, command
 from harness.config import Config
 from harness.farm import Farm
-from harness.pair import Pair
 from harness.server import Server
 from harness.waiting import wait_until
+from pyarrow import flight
 
-_SHUTTING_DOWN = failed("Server is shutting down.", 131_574, "FlightUnavailableError")
-# The lame-duck phase ends after two seconds whoever still calls; results then have all the time they need.
+_GONE = "FlightUnavailableError"
+# Ours serves on for at most two seconds, then waits for as long as a result may live.
 _CONFIG = Config(server={"lame_duck_sec": 2, "propagation_delay_sec": 1, "drain_timeout_sec": 60})
 
 
 @dataclass(frozen=True)
 class Drained:
-    """What clients saw of a server that was told to end while it had work."""
+    """What the clients of a server saw after it was told to end."""
 
     ready: int | None
-    running: FlightAnswer | Failure
-    polled: FlightAnswer | Failure
+    """The status of `/ready`."""
+    new_call: str
+    """A call that came right after the signal."""
+    later_code: int | None
+    """The code that calls are refused with, once they are."""
+    running: str
+    """The call that was under way."""
+    polled: str
+    """The call whose client asked again."""
+    unread: str
+    """A result that was there before the signal."""
+    fresh: str
+    """The result of the call that was under way."""
     exit: int
 
 
-def _start(farm: Farm, name: str) -> Pair:
-    return farm.start(name, _CONFIG)
+_EXPECTED = {
+    "python": Drained(204, _GONE, None, "answered", _GONE, _GONE, _GONE, 0),
+    "ours": Drained(500, "answered", 131_574, "answered", "answered", "answered", "answered", 0),
+}
 
 
-def test_calls_under_way_are_answered(farm: Farm) -> None:
-    """Both servers finish what runs; only ours says meanwhile that it is not ready for more."""
-    pair = _start(farm, "drain-running")
-
-    def end(server: Server) -> Drained:
-        with ThreadPoolExecutor(1) as pool:
-            running = _begin(pool, server, "under-way")
-            server.terminate()
-            ready = _ready_while_ending(server)
-            server.release("release-under-way")
-            answer = running.result()
-        return Drained(ready, answer, answer, server.process.wait(60))
-
-    ends = pair.ask(end)
+def test_a_drain(farm: Farm) -> None:
+    pair = farm.start("drain", _CONFIG)
+    for kind, seen in pair.ask(_drain).items():
+        assert seen == _EXPECTED[kind], kind
     farm.forget(pair)
-    for kind, seen in ends.items():
-        assert isinstance(seen.running, FlightAnswer), kind
-        assert seen.exit == 0, kind
-        assert seen.ready == {"python": 204, "ours": 500}[kind], kind
 
 
-def _begin(pool: ThreadPoolExecutor, server: Server, key: str) -> "Future[FlightAnswer | Failure]":
+def test_a_second_signal(farm: Farm) -> None:
+    """The original only logs it again; ours ends without waiting any longer."""
+    pair = farm.start("second signal", _CONFIG)
+
+    def end(server: Server) -> list[str]:
+        with ThreadPoolExecutor(1) as pool:
+            running = _begin(pool, server, "twice")
+            server.terminate()
+            _await_end_of_service(server)
+            server.terminate()
+            if server.kind == "python":
+                server.release("release-twice")
+            server.await_exit()
+            running.result()
+        return server.events("twice")
+
+    events = pair.ask(end)
+    farm.forget(pair)
+    assert events["python"] == ["started", "finished"]
+    assert events.get("ours", ["started"]) == ["started"]
+
+
+def _drain(server: Server) -> Drained:
+    caller = Caller(server)
+    unread = caller.submit(command("Table"))
+    pending = caller.pollable().start("Stubborn", key="polled")
+    with ThreadPoolExecutor(1) as pool:
+        running = _begin(pool, server, "running")
+        server.terminate()
+        ready = _await_end_of_service(server)
+        new_call = caller.call("Table")
+        refused = wait_until("the end of new calls", lambda: _failure(caller.info(command("Table"))))
+        server.release("release-polled")
+        polled = caller.pollable().finish(pending)
+        server.release("release-running")
+        answer = running.result()
+    caller.read(_ticket(pending.task_id))
+    fresh = answer if isinstance(answer, Failure) else caller.read(answer)
+    return Drained(
+        ready,
+        _face(new_call),
+        refused.code,
+        _face(answer),
+        _face(polled),
+        _face(caller.read(unread)),
+        _face(fresh),
+        server.await_exit().code,
+    )
+
+
+def _begin(pool: ThreadPoolExecutor, server: Server, key: str) -> "Future[bytes | Failure]":
     """A GetFlightInfo that is on its way until the test releases its function."""
-    running = pool.submit(Caller(server).info, command("Stubborn", key=key))
+    running = pool.submit(_submit, server, command("Stubborn", key=key))
     server.await_event(key, "started")
     return running
 
 
-def _ready_while_ending(server: Server) -> int | None:
-    """The status of `/ready` once the server has noticed the signal."""
-    noticed = "server_shutdown_initiated" if server.kind == "python" else None
-    if noticed:
-        wait_until("the signal", lambda: noticed in server.output)
-        return server.health("/ready")
-    return wait_until("another status of /ready", lambda: _unless(204, server.health("/ready")))
+def _submit(server: Server, call: bytes) -> bytes | Failure:
+    """The ticket of the result, or why there is none."""
+    try:
+        return Caller(server).submit(call)
+    except flight.FlightError as error:
+        return Failure.of(error)
+
+
+def _await_end_of_service(server: Server) -> int | None:
+    """The status of `/ready` once the server has noticed the signal: ours says so, the original stops listening."""
+    if server.kind == "ours":
+        return wait_until("another status of /ready", lambda: _unless(204, server.health("/ready")))
+    wait_until("the end of new calls", lambda: _failure(Caller(server).info(command("Table"))))
+    return server.health("/ready")
 
 
 def _unless(unwanted: int, status: int | None) -> int | None:
     return None if status == unwanted else status
 
 
-@pytest.fixture
-def alone(request: pytest.FixtureRequest, farm: Farm) -> Server:
-    """Our server by itself, for what the original cannot do at all."""
-    if request.config.getoption("--only") == "python":
-        pytest.skip("the original has no such phase; the run asks for it alone")
-    pair = _start(farm, f"drain {request.node.name}")
-    request.addfinalizer(lambda: farm.forget(pair))
-    return next(server for server in pair.servers if server.kind == "ours")
+def _failure(answer: object) -> Failure | None:
+    return answer if isinstance(answer, Failure) else None
+
+
+def _face(answer: bytes | FlightAnswer | Rows | Failure) -> str:
+    return answer.error if isinstance(answer, Failure) else "answered"
+
+
+def _ticket(task: str) -> bytes:
+    return json.dumps({"task_id": task}).encode()
