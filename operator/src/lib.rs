@@ -7,6 +7,7 @@ pub mod controller;
 pub mod dereference;
 pub mod exposure;
 pub mod local;
+pub mod names;
 pub mod registration;
 pub mod runtime;
 pub mod status;

@@ -1,0 +1,104 @@
+//! The server's configuration: the user's tables, and what the operator decides.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use sha2::{Digest, Sha256};
+use toml::{Table, Value};
+
+use super::stateful_set::{TLS_DIRECTORY, TOKEN_DIRECTORY};
+use super::tls::{CERTIFICATE_KEY, PRIVATE_KEY};
+use super::{OPERATOR, metadata};
+use crate::exposure::{FLIGHT_PORT, HEALTH_PORT};
+use crate::validate::{Auth, Tls, ValidatedFleet};
+
+/// The file of the configuration, in the `ConfigMap` and in the container.
+pub const CONFIG_KEY: &str = "flexconnect.toml";
+
+/// The file of the accepted tokens, in the Secret and in the container.
+pub const TOKENS_KEY: &str = "tokens.toml";
+
+pub(super) fn config_map(fleet: &ValidatedFleet) -> ConfigMap {
+    let head = format!(
+        "# Written by {OPERATOR} from {}/{}. Changes are undone.\n",
+        fleet.namespace, fleet.name
+    );
+    ConfigMap {
+        metadata: metadata(fleet, fleet.name.config_map()),
+        data: Some(BTreeMap::from([(
+            CONFIG_KEY.to_owned(),
+            format!("{head}{}", settings(fleet)),
+        )])),
+        ..ConfigMap::default()
+    }
+}
+
+/// What changes when a server has to read its configuration again.
+pub(super) fn digest(config: &ConfigMap) -> String {
+    let text = config.data.iter().flat_map(BTreeMap::values).map(String::as_str);
+    hex(&Sha256::digest(text.collect::<String>()))
+}
+
+fn settings(fleet: &ValidatedFleet) -> Table {
+    let text = |text: &str| Value::String(text.to_owned());
+    let file = |directory: &str, name: &str| Value::String(format!("@{directory}/{name}"));
+    let mut server = Table::from_iter([
+        ("listen_host".to_owned(), text("0.0.0.0")),
+        ("listen_port".to_owned(), Value::Integer(FLIGHT_PORT.into())),
+        ("advertise_port".to_owned(), Value::Integer(FLIGHT_PORT.into())),
+        ("health_check_host".to_owned(), text("0.0.0.0")),
+        ("health_check_port".to_owned(), Value::Integer(HEALTH_PORT.into())),
+    ]);
+    match fleet.tls {
+        Tls::SelfSigned => {
+            server.insert("use_tls".to_owned(), Value::Boolean(true));
+            server.insert("tls_certificate".to_owned(), file(TLS_DIRECTORY, CERTIFICATE_KEY));
+            server.insert("tls_private_key".to_owned(), file(TLS_DIRECTORY, PRIVATE_KEY));
+        }
+        Tls::Disabled => {
+            server.insert("use_tls".to_owned(), Value::Boolean(false));
+        }
+    }
+    let method = match fleet.auth {
+        Auth::Generated | Auth::Given(_) => "token",
+        Auth::None => "none",
+    };
+    server.insert("authentication_method".to_owned(), text(method));
+
+    let mut settings = Table::new();
+    for (name, table) in &fleet.settings {
+        match table {
+            Value::Table(table) if name.eq_ignore_ascii_case("server") => server.extend(table.clone()),
+            table => {
+                settings.insert(name.clone(), table.clone());
+            }
+        }
+    }
+    settings.insert("server".to_owned(), Value::Table(server));
+    settings
+}
+
+/// The arguments of the server's container.
+pub(super) fn arguments(fleet: &ValidatedFleet, config_directory: &str) -> Vec<String> {
+    let mut arguments = vec![
+        "start".to_owned(),
+        "--config".to_owned(),
+        format!("{config_directory}/{CONFIG_KEY}"),
+    ];
+    match fleet.auth {
+        Auth::Generated | Auth::Given(_) => arguments.push(format!("{TOKEN_DIRECTORY}/{TOKENS_KEY}")),
+        Auth::None => {}
+    }
+    arguments
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing into a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

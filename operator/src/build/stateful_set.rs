@@ -1,0 +1,286 @@
+//! The `StatefulSet`: pods that meet the `restricted` profile and hold no key that is not theirs.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
+use k8s_openapi::api::core::v1::{
+    Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
+    HTTPGetAction, KeyToPath, LocalObjectReference, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec,
+    Probe, SeccompProfile, SecretVolumeSource, SecurityContext, Toleration, TopologySpreadConstraint, Volume,
+    VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::config::{CONFIG_KEY, TOKENS_KEY, arguments};
+use super::tls::{CA_KEY, CERTIFICATE_KEY, PRIVATE_KEY};
+use super::{labels, metadata, selector};
+use crate::exposure::{FLIGHT_PORT, HEALTH_PORT, advertised_host};
+use crate::validate::{Auth, Exposure, Tls, ValidatedFleet};
+
+pub(super) const CONFIG_DIRECTORY: &str = "/etc/flexconnect/config";
+pub(super) const TLS_DIRECTORY: &str = "/etc/flexconnect/tls";
+pub(super) const TOKEN_DIRECTORY: &str = "/etc/flexconnect/token";
+
+pub(super) const FLIGHT_PORT_NAME: &str = "flight";
+const HEALTH_PORT_NAME: &str = "health";
+
+/// A user that no image gives files to.
+const USER: i64 = 65532;
+/// How long pods stay on a node that does not answer.
+const NODE_LOSS_SECONDS: i64 = 30;
+/// How long loading the functions may take, in seconds.
+const STARTUP_SECONDS: i32 = 300;
+const TEMPORARY_SPACE: &str = "1Gi";
+
+/// What makes the pods start again when it changes. Each is an annotation of the pods, so that the reason can be seen.
+pub(super) struct RestartCauses {
+    pub config: String,
+    pub certificate: Option<String>,
+    pub token: Option<String>,
+}
+
+pub(super) fn stateful_set(fleet: &ValidatedFleet, causes: &RestartCauses) -> StatefulSet {
+    StatefulSet {
+        metadata: metadata(fleet, fleet.name.stateful_set()),
+        spec: Some(StatefulSetSpec {
+            replicas: Some(fleet.replicas.into()),
+            pod_management_policy: Some("Parallel".to_owned()),
+            revision_history_limit: Some(3),
+            service_name: Some(fleet.name.headless_service()),
+            selector: LabelSelector {
+                match_labels: Some(selector(fleet)),
+                ..LabelSelector::default()
+            },
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta {
+                    labels: Some(labels(fleet)),
+                    annotations: Some(annotations(causes)),
+                    ..ObjectMeta::default()
+                }),
+                spec: Some(pod(fleet)),
+            },
+            ..StatefulSetSpec::default()
+        }),
+        ..StatefulSet::default()
+    }
+}
+
+fn annotations(causes: &RestartCauses) -> BTreeMap<String, String> {
+    let RestartCauses {
+        config,
+        certificate,
+        token,
+    } = causes;
+    let causes = [
+        ("config", Some(config)),
+        ("certificate", certificate.as_ref()),
+        ("token", token.as_ref()),
+    ];
+    causes
+        .into_iter()
+        .filter_map(|(name, value)| Some((format!("flexconnect.dev/{name}"), value?.clone())))
+        .collect()
+}
+
+fn pod(fleet: &ValidatedFleet) -> PodSpec {
+    let pull_secret = |name: &String| LocalObjectReference { name: name.clone() };
+    let (volumes, mounts) = volumes(fleet);
+    PodSpec {
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        image_pull_secrets: Some(fleet.container.image_pull_secrets.iter().map(pull_secret).collect()),
+        termination_grace_period_seconds: Some(fleet.drain.grace_period().cast_signed()),
+        security_context: Some(PodSecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(USER),
+            run_as_group: Some(USER),
+            fs_group: Some(USER),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".to_owned(),
+                localhost_profile: None,
+            }),
+            ..PodSecurityContext::default()
+        }),
+        tolerations: Some(["not-ready", "unreachable"].map(leave_lost_node).to_vec()),
+        topology_spread_constraints: Some(vec![TopologySpreadConstraint {
+            max_skew: 1,
+            topology_key: "kubernetes.io/hostname".to_owned(),
+            when_unsatisfiable: "ScheduleAnyway".to_owned(),
+            label_selector: Some(LabelSelector {
+                match_labels: Some(selector(fleet)),
+                ..LabelSelector::default()
+            }),
+            ..TopologySpreadConstraint::default()
+        }]),
+        containers: vec![container(fleet, mounts)],
+        volumes: Some(volumes),
+        ..PodSpec::default()
+    }
+}
+
+fn leave_lost_node(state: &str) -> Toleration {
+    Toleration {
+        key: Some(format!("node.kubernetes.io/{state}")),
+        operator: Some("Exists".to_owned()),
+        effect: Some("NoExecute".to_owned()),
+        toleration_seconds: Some(NODE_LOSS_SECONDS),
+        ..Toleration::default()
+    }
+}
+
+fn container(fleet: &ValidatedFleet, mounts: Vec<VolumeMount>) -> Container {
+    let port = |name: &str, port: u16| ContainerPort {
+        name: Some(name.to_owned()),
+        container_port: port.into(),
+        protocol: Some("TCP".to_owned()),
+        ..ContainerPort::default()
+    };
+    Container {
+        name: "server".to_owned(),
+        image: Some(fleet.container.image.clone()),
+        image_pull_policy: fleet.container.image_pull_policy.clone(),
+        args: Some(arguments(fleet, CONFIG_DIRECTORY)),
+        env: Some(environment(fleet)),
+        ports: Some(vec![
+            port(FLIGHT_PORT_NAME, FLIGHT_PORT),
+            port(HEALTH_PORT_NAME, HEALTH_PORT),
+        ]),
+        resources: fleet.container.resources.clone(),
+        startup_probe: Some(probe("/live", 1, STARTUP_SECONDS)),
+        liveness_probe: Some(probe("/live", 10, 3)),
+        readiness_probe: Some(probe("/ready", 2, 2)),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            read_only_root_filesystem: Some(true),
+            run_as_non_root: Some(true),
+            capabilities: Some(Capabilities {
+                add: None,
+                drop: Some(vec!["ALL".to_owned()]),
+            }),
+            ..SecurityContext::default()
+        }),
+        volume_mounts: Some(mounts),
+        ..Container::default()
+    }
+}
+
+/// The operator's variables first: a later one may refer to an earlier one.
+fn environment(fleet: &ValidatedFleet) -> Vec<EnvVar> {
+    let mut variables = vec![from_pod("POD_NAME", "metadata.name")];
+    match fleet.exposure {
+        Exposure::ClusterIp => {}
+        Exposure::LoadBalancer { .. } => {
+            variables.push(from_pod("REPLICA", "metadata.labels['apps.kubernetes.io/pod-index']"));
+        }
+    }
+    variables.push(EnvVar {
+        name: "GOODDATA_FLIGHT_SERVER__ADVERTISE_HOST".to_owned(),
+        value: Some(advertised_host(fleet)),
+        value_from: None,
+    });
+    variables.extend(fleet.container.env.iter().cloned());
+    variables
+}
+
+fn from_pod(name: &str, path: &str) -> EnvVar {
+    EnvVar {
+        name: name.to_owned(),
+        value: None,
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector {
+                api_version: Some("v1".to_owned()),
+                field_path: path.to_owned(),
+            }),
+            ..EnvVarSource::default()
+        }),
+    }
+}
+
+fn probe(path: &str, period_seconds: i32, failure_threshold: i32) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.to_owned()),
+            port: IntOrString::String(HEALTH_PORT_NAME.to_owned()),
+            scheme: Some("HTTP".to_owned()),
+            ..HTTPGetAction::default()
+        }),
+        period_seconds: Some(period_seconds),
+        timeout_seconds: Some(if period_seconds > 2 { 5 } else { 2 }),
+        failure_threshold: Some(failure_threshold),
+        success_threshold: Some(1),
+        ..Probe::default()
+    }
+}
+
+/// Whole directories, never single files: those are not updated when their source changes.
+fn volumes(fleet: &ValidatedFleet) -> (Vec<Volume>, Vec<VolumeMount>) {
+    let mut volumes = vec![
+        Volume {
+            name: "config".to_owned(),
+            config_map: Some(ConfigMapVolumeSource {
+                name: fleet.name.config_map(),
+                items: Some(vec![item(CONFIG_KEY)]),
+                default_mode: Some(0o440),
+                ..ConfigMapVolumeSource::default()
+            }),
+            ..Volume::default()
+        },
+        Volume {
+            name: "tmp".to_owned(),
+            empty_dir: Some(EmptyDirVolumeSource {
+                size_limit: Some(Quantity(TEMPORARY_SPACE.to_owned())),
+                ..EmptyDirVolumeSource::default()
+            }),
+            ..Volume::default()
+        },
+    ];
+    let mut mounts = vec![mount("config", CONFIG_DIRECTORY, true), mount("tmp", "/tmp", false)];
+    match fleet.tls {
+        Tls::SelfSigned => {
+            let files = [CERTIFICATE_KEY, PRIVATE_KEY, CA_KEY];
+            volumes.push(secret_volume("tls", fleet.name.tls_secret(), &files));
+            mounts.push(mount("tls", TLS_DIRECTORY, true));
+        }
+        Tls::Disabled => {}
+    }
+    match fleet.auth {
+        Auth::Generated | Auth::Given(_) => {
+            volumes.push(secret_volume("token", fleet.name.token_secret(), &[TOKENS_KEY]));
+            mounts.push(mount("token", TOKEN_DIRECTORY, true));
+        }
+        Auth::None => {}
+    }
+    (volumes, mounts)
+}
+
+fn secret_volume(name: &str, secret: String, files: &[&str]) -> Volume {
+    Volume {
+        name: name.to_owned(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(secret),
+            items: Some(files.iter().copied().map(item).collect()),
+            default_mode: Some(0o440),
+            ..SecretVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+fn item(key: &str) -> KeyToPath {
+    KeyToPath {
+        key: key.to_owned(),
+        path: key.to_owned(),
+        mode: None,
+    }
+}
+
+fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
+    VolumeMount {
+        name: name.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: Some(read_only),
+        ..VolumeMount::default()
+    }
+}

@@ -1,1 +1,0 @@
-//! The validate step: all errors at once, and a fleet that cannot be wrong. Pure.
