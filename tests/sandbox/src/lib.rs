@@ -15,6 +15,7 @@
 
 mod data_source;
 mod fault;
+mod flight;
 mod journal;
 mod options;
 mod rest;
@@ -24,6 +25,7 @@ mod state;
 
 pub use data_source::DataSource;
 pub use fault::{Fault, FaultKind, InvalidFault};
+pub use flight::{Answer, Column, FailedAttempt, Filter, Granularity, InvalidFilter, MatchType, Query, QueryError};
 pub use journal::{Counters, Recorded};
 pub use options::{ConnectionTest, DEFAULT_ORGANIZATION, DEFAULT_TOKEN, Options, Profile, Variant};
 pub use sandbox::{Dataset, Sandbox, StartError};

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::data_source::{Rules, Store};
 use crate::fault::Fault;
+use crate::flight::Engine;
 use crate::journal::Journal;
 use crate::options::{Options, Variant};
 use crate::sandbox::Dataset;
@@ -18,6 +19,7 @@ pub(crate) struct State {
     pub(crate) faults: Mutex<Vec<Fault>>,
     pub(crate) workspaces: Mutex<BTreeMap<String, Vec<Dataset>>>,
     pub(crate) journal: Journal,
+    pub(crate) engine: Engine,
 }
 
 impl State {
@@ -28,6 +30,7 @@ impl State {
             store: Mutex::default(),
             workspaces: Mutex::default(),
             journal: Journal::default(),
+            engine: Engine::default(),
         }
     }
 

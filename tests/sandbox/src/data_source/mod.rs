@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-pub(crate) use attributes::{Changes, Invalid};
+pub(crate) use attributes::{Changes, Invalid, is_identifier};
 pub(crate) use document::{Completeness, parse_document, parse_test_definition};
 pub(crate) use store::{Refusal, Rules, Store};
 

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
+use crate::flight::{Failure, Query};
+use crate::options::Options;
 use crate::sandbox::Dataset;
 use crate::state::{Shared, lock};
 
@@ -56,6 +58,38 @@ pub(crate) async fn heal(State(state): State<Shared>) -> Response {
 pub(crate) async fn set_workspaces(State(state): State<Shared>, Body(body): Body) -> Result<Response, Problem> {
     *lock(&state.workspaces) = parse::<BTreeMap<String, Vec<Dataset>>>(body)?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `POST /sandbox/dataSources/{id}/query` with a [`Query`]: 200 with an [`Answer`](crate::Answer), or 502 with the
+/// sentence that says why in `detail`, all `attempts`, and the protocol's error `code` when the server sent one.
+pub(crate) async fn query(
+    State(state): State<Shared>,
+    Path(id): Path<String>,
+    media: Media,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let query: Query = parse(body)?;
+    let source = lock(&state.store).get(&id).cloned();
+    let source = source.ok_or_else(|| {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            format!("there is no data source `{id}`: register it first"),
+        )
+    })?;
+    let Options {
+        profile, organization, ..
+    } = &state.options;
+    match state.engine.query(&source, &query, *profile, organization).await {
+        Ok(answer) => Ok(media.answer(StatusCode::OK, &json!(answer))),
+        Err(Failure::Invalid(error)) => Err(Problem::bad_request(error.to_string())),
+        Err(Failure::Unanswered(error, attempts)) => {
+            let problem = Problem::new(StatusCode::BAD_GATEWAY, error.to_string()).with("attempts", json!(attempts));
+            Err(match error.code() {
+                Some(code) => problem.with("code", json!(code)),
+                None => problem,
+            })
+        }
+    }
 }
 
 fn parse<T: for<'a> Deserialize<'a>>(body: Value) -> Result<T, Problem> {

@@ -119,6 +119,7 @@ pub(crate) async fn delete(
         Err(Refusal::Missing) if caller == Caller::Manager && state.has(Variant::DeleteMissingSucceeds) => {}
         Err(refusal) => return Err(Problem::refused(refusal, &id)),
     }
+    state.engine.forget(&id);
     Ok((StatusCode::NO_CONTENT, [(CONTENT_TYPE, Media::Vendor.header())]).into_response())
 }
 

@@ -11,6 +11,7 @@ mod listing;
 mod media;
 mod problem;
 mod resource;
+mod scan;
 mod workspaces;
 
 use axum::Router;
@@ -45,6 +46,7 @@ pub(crate) fn router(state: Shared) -> Router {
         )
         .route("/api/v1/actions/dataSource/test", post(actions::test_definition))
         .route("/api/v1/actions/dataSources/{id}/test", post(actions::test_stored))
+        .route("/api/v1/actions/dataSources/{id}/scan", post(actions::scan))
         .route(
             "/api/v1/actions/dataSources/{id}/scanSchemata",
             get(actions::scan_schemata),
@@ -76,6 +78,7 @@ pub(crate) fn router(state: Shared) -> Router {
             get(control::faults).put(control::set_faults).delete(control::heal),
         )
         .route("/workspaces", put(control::set_workspaces))
+        .route("/dataSources/{id}/query", post(control::query))
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(from_fn_with_state(state.clone(), gate::guard_own));
