@@ -163,7 +163,10 @@ mod tests {
     fn logs_show_the_name_and_the_code_without_flags() {
         assert_eq!(ErrorCode::COMMAND_FAILED.to_string(), "command_failed (5)");
         assert_eq!(ErrorCode::SHUTTING_DOWN.to_string(), "shutting_down (502)");
-        assert_eq!(ErrorCode::new(1500).with_retry(Retry::Anywhere).to_string(), "custom (1500)");
+        assert_eq!(
+            ErrorCode::new(1500).with_retry(Retry::Anywhere).to_string(),
+            "custom (1500)"
+        );
         assert_eq!(ErrorCode::new(999).to_string(), "unknown (999)");
         assert_eq!(ErrorCode::new(-1).to_string(), "unknown (-1)");
     }

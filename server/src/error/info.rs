@@ -25,7 +25,12 @@ impl ErrorInfo {
     /// An error with this code. A message over 256 characters is cut and says so.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { message: cut(message.into(), MESSAGE_LIMIT), detail: None, code, body: None }
+        Self {
+            message: cut(message.into(), MESSAGE_LIMIT),
+            detail: None,
+            code,
+            body: None,
+        }
     }
 
     /// Adds text for diagnosis, cut at 512 characters. Clients see it: no tracebacks, paths or secrets.
@@ -97,7 +102,9 @@ impl ErrorInfo {
             code: self.code.wire(),
             body: self.body.as_ref().map(|body| BASE64_STANDARD.encode(body)),
         };
-        serde_json::to_vec(&wire).expect("strings and numbers are always JSON").into()
+        serde_json::to_vec(&wire)
+            .expect("strings and numbers are always JSON")
+            .into()
     }
 }
 
@@ -112,7 +119,11 @@ pub(super) fn cut(mut text: String, limit: usize) -> String {
 
 /// Cuts a text that was already cut at `earlier` characters: its mark does not count as text.
 fn recut(text: &str, limit: usize, earlier: usize) -> String {
-    if limit < earlier { cut(text.to_owned(), limit) } else { text.to_owned() }
+    if limit < earlier {
+        cut(text.to_owned(), limit)
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -132,10 +143,18 @@ mod tests {
 
     #[test]
     fn body_is_padded_base64_and_text_stays_utf8() {
-        let info = ErrorInfo::new(ErrorCode::POLL, "žluťoučký").with_detail("kůň").with_body(&b"r:1"[..]);
-        assert_eq!(info.to_json(), r#"{"msg":"žluťoučký","detail":"kůň","code":65637,"body":"cjox"}"#);
+        let info = ErrorInfo::new(ErrorCode::POLL, "žluťoučký")
+            .with_detail("kůň")
+            .with_body(&b"r:1"[..]);
+        assert_eq!(
+            info.to_json(),
+            r#"{"msg":"žluťoučký","detail":"kůň","code":65637,"body":"cjox"}"#
+        );
         let info = ErrorInfo::new(ErrorCode::POLL, "m").with_body(&b"r"[..]);
-        assert_eq!(info.to_json(), r#"{"msg":"m","detail":null,"code":65637,"body":"cg=="}"#);
+        assert_eq!(
+            info.to_json(),
+            r#"{"msg":"m","detail":null,"code":65637,"body":"cg=="}"#
+        );
     }
 
     #[test]
@@ -157,7 +176,9 @@ mod tests {
 
     #[test]
     fn shortening_to_the_same_limits_changes_nothing() {
-        let info = ErrorInfo::new(ErrorCode::UNKNOWN, "m".repeat(300)).with_detail("d".repeat(600)).with_body("b");
+        let info = ErrorInfo::new(ErrorCode::UNKNOWN, "m".repeat(300))
+            .with_detail("d".repeat(600))
+            .with_body("b");
         assert_eq!(info.shortened(256, 512, true), info);
     }
 

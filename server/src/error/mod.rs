@@ -39,37 +39,55 @@ impl FlightError {
     /// An error of this kind with its description.
     #[must_use]
     pub fn new(kind: FlightKind, info: ErrorInfo) -> Self {
-        Self::Described { kind, info: Box::new(info) }
+        Self::Described {
+            kind,
+            info: Box::new(info),
+        }
     }
 
     /// The caller did not say who it is, or is not who it says: `UNAUTHENTICATED`, without ErrorInfo.
     #[must_use]
     pub fn unauthenticated(message: impl Into<String>) -> Self {
-        Self::Plain { kind: FlightKind::Unauthenticated, message: message.into() }
+        Self::Plain {
+            kind: FlightKind::Unauthenticated,
+            message: message.into(),
+        }
     }
 
     /// The caller is known and may not do this: `PERMISSION_DENIED`, without ErrorInfo.
     #[must_use]
     pub fn unauthorized(message: impl Into<String>) -> Self {
-        Self::Plain { kind: FlightKind::Unauthorized, message: message.into() }
+        Self::Plain {
+            kind: FlightKind::Unauthorized,
+            message: message.into(),
+        }
     }
 
     /// The server still loads its functions: `UNAVAILABLE`, to be retried anywhere.
     #[must_use]
     pub fn not_ready() -> Self {
-        Self::new(FlightKind::Unavailable, ErrorInfo::new(ErrorCode::NOT_READY, "Try again later."))
+        Self::new(
+            FlightKind::Unavailable,
+            ErrorInfo::new(ErrorCode::NOT_READY, "Try again later."),
+        )
     }
 
     /// The server drains and takes no new calls: `UNAVAILABLE`, to be retried elsewhere.
     #[must_use]
     pub fn shutting_down() -> Self {
-        Self::new(FlightKind::Unavailable, ErrorInfo::new(ErrorCode::SHUTTING_DOWN, "Server is shutting down."))
+        Self::new(
+            FlightKind::Unavailable,
+            ErrorInfo::new(ErrorCode::SHUTTING_DOWN, "Server is shutting down."),
+        )
     }
 
     /// A bound of the server is reached: `UNAVAILABLE`, to be retried anywhere.
     #[must_use]
     pub fn backpressure(message: impl Into<String>) -> Self {
-        Self::new(FlightKind::Unavailable, ErrorInfo::new(ErrorCode::BACKPRESSURE, message))
+        Self::new(
+            FlightKind::Unavailable,
+            ErrorInfo::new(ErrorCode::BACKPRESSURE, message),
+        )
     }
 
     /// The request cannot be served as it is: `UNKNOWN` with code `BAD_ARGUMENT`.

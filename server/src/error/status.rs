@@ -138,13 +138,22 @@ impl Trailers {
     /// What the trailers take on the wire, at most: `grpc-message` is counted as if all but plain letters were escaped.
     fn encoded_len(&self) -> usize {
         let header = |name: &str, value: usize| name.len() + value + HEADER_OVERHEAD;
-        let message: usize = self.message.bytes().map(|byte| if byte.is_ascii_alphanumeric() { 1 } else { 3 }).sum();
+        let message: usize = self
+            .message
+            .bytes()
+            .map(|byte| if byte.is_ascii_alphanumeric() { 1 } else { 3 })
+            .sum();
         header(GRPC_STATUS, 2)
             + header(GRPC_MESSAGE, message)
             + header(ARROW_STATUS, self.arrow_status.number().len())
             + header(ARROW_MESSAGE, base64_len(self.arrow_message.len()))
-            + self.arrow_detail.map_or(0, |detail| header(ARROW_DETAIL, base64_len(detail.len())))
-            + self.details.as_ref().map_or(0, |details| header(GRPC_DETAILS, base64_len(details.len())))
+            + self
+                .arrow_detail
+                .map_or(0, |detail| header(ARROW_DETAIL, base64_len(detail.len())))
+            + self
+                .details
+                .as_ref()
+                .map_or(0, |details| header(GRPC_DETAILS, base64_len(details.len())))
     }
 
     fn into_status(self) -> Status {

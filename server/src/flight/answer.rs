@@ -25,18 +25,27 @@ pub(super) fn timed_out(method: &str, task: TaskId) -> FlightError {
 /// A task that is found cancelled, as opposed to one being cancelled by the client that is answered.
 pub(super) fn task_was_cancelled(task: TaskId) -> FlightError {
     let message = format!("FlexConnect function invocation was cancelled. Invocation task was: '{task}'.");
-    FlightError::new(FlightKind::Server, ErrorInfo::new(ErrorCode::COMMAND_CANCELLED, message))
+    FlightError::new(
+        FlightKind::Server,
+        ErrorInfo::new(ErrorCode::COMMAND_CANCELLED, message),
+    )
 }
 
 /// The answer to a request to cancel: always an error, by design.
 pub(super) fn cancelled() -> FlightError {
     let message = "FlexConnect function invocation was cancelled.";
-    FlightError::new(FlightKind::Cancelled, ErrorInfo::new(ErrorCode::COMMAND_CANCELLED, message))
+    FlightError::new(
+        FlightKind::Cancelled,
+        ErrorInfo::new(ErrorCode::COMMAND_CANCELLED, message),
+    )
 }
 
 pub(super) fn cancel_not_possible() -> FlightError {
     let message = "FlexConnect function invocation could not be cancelled.";
-    FlightError::new(FlightKind::Cancelled, ErrorInfo::new(ErrorCode::COMMAND_CANCEL_NOT_POSSIBLE, message))
+    FlightError::new(
+        FlightKind::Cancelled,
+        ErrorInfo::new(ErrorCode::COMMAND_CANCEL_NOT_POSSIBLE, message),
+    )
 }
 
 pub(super) fn no_such_task(id: &str) -> FlightError {
@@ -56,5 +65,8 @@ pub(super) fn no_such_result(id: &str) -> FlightError {
 
 pub(super) fn consumed() -> FlightError {
     let message = "Result data was already consumed or closed.";
-    FlightError::new(FlightKind::Server, ErrorInfo::new(ErrorCode::COMMAND_RESULT_CONSUMED, message))
+    FlightError::new(
+        FlightKind::Server,
+        ErrorInfo::new(ErrorCode::COMMAND_RESULT_CONSUMED, message),
+    )
 }

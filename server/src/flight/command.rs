@@ -49,7 +49,9 @@ impl Invocation {
     /// The first problem in the order JSON, function, parameters.
     pub fn parse(command: &[u8]) -> Result<Self, CommandError> {
         let command: Value = serde_json::from_slice(command).map_err(|_| CommandError::NotJson)?;
-        let Value::Object(mut command) = command else { return Err(CommandError::NotAnObject) };
+        let Value::Object(mut command) = command else {
+            return Err(CommandError::NotAnObject);
+        };
         let function = match command.swap_remove("functionName") {
             Some(Value::String(name)) if !name.is_empty() => name,
             Some(value) if !is_falsy(&value) => return Err(CommandError::FunctionNotText),
@@ -61,7 +63,11 @@ impl Invocation {
             Some(_) | None => Map::new(),
         };
         let columns = parameters.get("columns").filter(|columns| !columns.is_null()).cloned();
-        Ok(Self { function, parameters, columns })
+        Ok(Self {
+            function,
+            parameters,
+            columns,
+        })
     }
 }
 

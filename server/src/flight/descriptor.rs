@@ -27,9 +27,9 @@ pub(super) fn command(descriptor: FlightDescriptor) -> Result<Bytes, FlightError
     match DescriptorType::try_from(descriptor.r#type) {
         Ok(DescriptorType::Cmd) => Ok(descriptor.cmd),
         Ok(DescriptorType::Path) => Ok(Bytes::new()),
-        Ok(DescriptorType::Unknown) | Err(_) => {
-            Err(FlightError::InvalidArgument("Client sent UNKNOWN descriptor type".to_owned()))
-        }
+        Ok(DescriptorType::Unknown) | Err(_) => Err(FlightError::InvalidArgument(
+            "Client sent UNKNOWN descriptor type".to_owned(),
+        )),
     }
 }
 
@@ -80,8 +80,11 @@ pub(super) fn retry_info(task: TaskId) -> Vec<u8> {
         let command = [prefix, task.to_string().as_bytes()].concat();
         BASE64_STANDARD.encode(FlightDescriptor::new_cmd(command).encode_to_vec())
     };
-    let info =
-        RetryInfo { flight_info: (), retry_descriptor: descriptor(RETRY), cancel_descriptor: descriptor(CANCEL) };
+    let info = RetryInfo {
+        flight_info: (),
+        retry_descriptor: descriptor(RETRY),
+        cancel_descriptor: descriptor(CANCEL),
+    };
     serde_json::to_vec(&info).expect("strings are always JSON")
 }
 

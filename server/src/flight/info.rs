@@ -18,16 +18,23 @@ pub(super) fn of_function(function: &RegisteredFunction) -> FlightInfo {
         function_name: &'a str,
         metadata: Option<&'a Value>,
     }
-    let command = Command { function_name: function.name(), metadata: function.metadata() };
+    let command = Command {
+        function_name: function.name(),
+        metadata: function.metadata(),
+    };
     let command = serde_json::to_vec(&command).expect("strings and JSON are always JSON");
     flight_info(function.schema_message(), command.into(), Vec::new())
 }
 
 /// The result of a task, to be read at a location.
 pub(super) fn of_result(task: &Task, schema: &SchemaMessage, location: String) -> FlightInfo {
-    let ticket = Ticket { task_id: task.id().to_string() };
+    let ticket = Ticket {
+        task_id: task.id().to_string(),
+    };
     let endpoint = FlightEndpoint {
-        ticket: Some(FlightTicket { ticket: ticket.to_json().into() }),
+        ticket: Some(FlightTicket {
+            ticket: ticket.to_json().into(),
+        }),
         location: vec![Location { uri: location }],
         ..FlightEndpoint::default()
     };

@@ -52,7 +52,12 @@ impl FlexConnectService {
     /// A service of these functions.
     #[must_use]
     pub fn new(registry: Arc<Registry>, tasks: Tasks, settings: Settings, location: Location) -> Self {
-        Self { registry, tasks, settings, location }
+        Self {
+            registry,
+            tasks,
+            settings,
+            location,
+        }
     }
 
     /// The service for tonic: large messages both ways, compressed requests accepted, answers never compressed.
@@ -93,8 +98,15 @@ impl FlexConnectService {
     }
 
     fn submit(&self, command: Bytes, metadata: &MetadataMap) -> Result<Arc<Task>, FlightError> {
-        let Invocation { function, parameters, columns } = Invocation::parse(&command)?;
-        let function = self.registry.get(&function).ok_or_else(|| answer::unknown_function(&function))?;
+        let Invocation {
+            function,
+            parameters,
+            columns,
+        } = Invocation::parse(&command)?;
+        let function = self
+            .registry
+            .get(&function)
+            .ok_or_else(|| answer::unknown_function(&function))?;
         let submission = Submission {
             function: Arc::clone(function),
             parameters,
@@ -116,7 +128,10 @@ impl FlexConnectService {
     /// Reads the result of a task, once it is there.
     async fn read(&self, ticket: &[u8]) -> Result<Messages<FlightData>, FlightError> {
         let Ticket { task_id } = Ticket::parse(ticket)?;
-        let task = self.tasks.find(&task_id).ok_or_else(|| answer::no_such_result(&task_id))?;
+        let task = self
+            .tasks
+            .find(&task_id)
+            .ok_or_else(|| answer::no_such_result(&task_id))?;
         let stored = match task.wait(task.time_left()).await {
             Waited::Ended(Outcome::Succeeded(stored)) => stored,
             Waited::Ended(Outcome::Failed(error)) => return Err(error),
@@ -125,7 +140,9 @@ impl FlexConnectService {
         };
         let id = task.id();
         let reading = self.tasks.read(&task, stored).map_err(|_| answer::consumed())?;
-        Ok(reading.map(move |message| message.map(FlightData::from).map_err(|error| broken_off(id, error))).boxed())
+        Ok(reading
+            .map(move |message| message.map(FlightData::from).map_err(|error| broken_off(id, error)))
+            .boxed())
     }
 }
 
@@ -153,7 +170,11 @@ impl FlightService for FlexConnectService {
     type ListActionsStream = Messages<ActionType>;
 
     async fn list_flights(&self, _: Request<Criteria>) -> Answer<Self::ListFlightsStream> {
-        let functions: Vec<_> = self.registry.iter().map(|function| Ok(info::of_function(function))).collect();
+        let functions: Vec<_> = self
+            .registry
+            .iter()
+            .map(|function| Ok(info::of_function(function)))
+            .collect();
         tracing::info!(available_funs = functions.len(), "list_flights");
         Ok(Response::new(stream::iter(functions).boxed()))
     }

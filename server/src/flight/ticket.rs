@@ -41,7 +41,9 @@ impl Ticket {
     /// The first problem in the order JSON, task.
     pub fn parse(ticket: &[u8]) -> Result<Self, TicketError> {
         let ticket: Value = serde_json::from_slice(ticket).map_err(|_| TicketError::NotJson)?;
-        let Value::Object(mut ticket) = ticket else { return Err(TicketError::NotAnObject) };
+        let Value::Object(mut ticket) = ticket else {
+            return Err(TicketError::NotAnObject);
+        };
         match ticket.swap_remove("task_id") {
             Some(Value::String(task_id)) if !task_id.is_empty() => Ok(Self { task_id }),
             Some(Value::Null | Value::String(_)) | None => Err(TicketError::NoTask),

@@ -16,7 +16,10 @@ pub struct FunctionError(Failure);
 
 enum Failure {
     BadArgument(String),
-    Failed { message: String, cause: Option<Box<dyn Error + Send + Sync>> },
+    Failed {
+        message: String,
+        cause: Option<Box<dyn Error + Send + Sync>>,
+    },
     Cancelled,
     Flight(FlightError),
 }
@@ -38,7 +41,10 @@ impl FunctionError {
     /// The function could not do its work: code `COMMAND_FAILED`.
     #[must_use]
     pub fn failed(message: impl Into<String>) -> Self {
-        Self(Failure::Failed { message: message.into(), cause: None })
+        Self(Failure::Failed {
+            message: message.into(),
+            cause: None,
+        })
     }
 
     /// The function stopped because it was cancelled.
@@ -74,10 +80,9 @@ impl FunctionError {
     fn cause(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
             Failure::Failed { cause: Some(cause), .. } => cause.source(),
-            Failure::Failed { cause: None, .. }
-            | Failure::BadArgument(_)
-            | Failure::Cancelled
-            | Failure::Flight(_) => None,
+            Failure::Failed { cause: None, .. } | Failure::BadArgument(_) | Failure::Cancelled | Failure::Flight(_) => {
+                None
+            }
         }
     }
 }
@@ -116,7 +121,10 @@ impl<E: Error + Send + Sync + 'static> From<E> for FunctionError {
         let error: Box<dyn Error + Send + Sync> = Box::new(error);
         match error.downcast_ref::<ArrowError>() {
             Some(arrow) if is_about_input(arrow) => Self::bad_argument(arrow.to_string()),
-            Some(_) | None => Self(Failure::Failed { message: error.to_string(), cause: Some(error) }),
+            Some(_) | None => Self(Failure::Failed {
+                message: error.to_string(),
+                cause: Some(error),
+            }),
         }
     }
 }
@@ -166,8 +174,14 @@ mod tests {
     fn any_error_becomes_command_failed() {
         let error = failed(read_port("x").expect_err("no number"));
         assert_eq!(error.code(), Some(ErrorCode::COMMAND_FAILED));
-        assert_eq!(error.message(), "There was an error while running task: invalid digit found in string");
-        assert_eq!(failed(FunctionError::failed("")).message(), "There was an error while running task.");
+        assert_eq!(
+            error.message(),
+            "There was an error while running task: invalid digit found in string"
+        );
+        assert_eq!(
+            failed(FunctionError::failed("")).message(),
+            "There was an error while running task."
+        );
     }
 
     #[test]
@@ -177,21 +191,32 @@ mod tests {
         struct Outer(#[source] std::num::ParseIntError);
 
         let error = FunctionError::from(Outer("x".parse::<u16>().expect_err("no number")));
-        assert_eq!(error.to_string(), "cannot reach the warehouse: invalid digit found in string");
-        assert_eq!(failed(error).message(), "There was an error while running task: cannot reach the warehouse");
+        assert_eq!(
+            error.to_string(),
+            "cannot reach the warehouse: invalid digit found in string"
+        );
+        assert_eq!(
+            failed(error).message(),
+            "There was an error while running task: cannot reach the warehouse"
+        );
     }
 
     #[test]
     fn invalid_data_is_the_callers() {
         let error = failed(ArrowError::CastError("not a date".into()).into());
-        assert_eq!((error.code(), error.message()), (Some(ErrorCode::BAD_ARGUMENT), "Cast error: not a date"));
+        assert_eq!(
+            (error.code(), error.message()),
+            (Some(ErrorCode::BAD_ARGUMENT), "Cast error: not a date")
+        );
         let error = failed(ArrowError::IpcError("broken".into()).into());
         assert_eq!(error.code(), Some(ErrorCode::COMMAND_FAILED));
     }
 
     #[test]
     fn a_flight_error_stays_what_it_is() {
-        let info = ErrorInfo::new(ErrorCode::new(1500), "quota").with_detail("d").with_body("b");
+        let info = ErrorInfo::new(ErrorCode::new(1500), "quota")
+            .with_detail("d")
+            .with_body("b");
         let error = failed(FunctionError::flight(FlightKind::Unauthorized, info.clone()));
         assert_eq!(error, FlightError::new(FlightKind::Unauthorized, info));
     }

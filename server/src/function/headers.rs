@@ -78,7 +78,14 @@ mod tests {
     #[test]
     fn credentials_and_transport_stay_outside() {
         let mut metadata = MetadataMap::new();
-        for name in ["authorization", "x-token", "te", "content-type", "grpc-timeout", "user-agent"] {
+        for name in [
+            "authorization",
+            "x-token",
+            "te",
+            "content-type",
+            "grpc-timeout",
+            "user-agent",
+        ] {
             metadata.insert(name, MetadataValue::from_static("v"));
         }
         let headers = Headers::from_metadata(&metadata, Some("x-token"));
@@ -92,9 +99,15 @@ mod tests {
         metadata.append("x-a", MetadataValue::from_static("2"));
         metadata.append_bin("x-b-bin", MetadataValue::from_bytes(b"\x00\xff"));
         let headers = Headers::from_metadata(&metadata, None);
-        assert_eq!(headers.get("X-A"), [HeaderValue::Text("1".into()), HeaderValue::Text("2".into())]);
+        assert_eq!(
+            headers.get("X-A"),
+            [HeaderValue::Text("1".into()), HeaderValue::Text("2".into())]
+        );
         assert_eq!(headers.text("x-a"), Some("1"));
-        assert_eq!(headers.get("x-b-bin"), [HeaderValue::Bytes(Bytes::from_static(b"\x00\xff"))]);
+        assert_eq!(
+            headers.get("x-b-bin"),
+            [HeaderValue::Bytes(Bytes::from_static(b"\x00\xff"))]
+        );
         assert_eq!(headers.text("x-c"), None);
     }
 }

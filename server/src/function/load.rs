@@ -25,7 +25,10 @@ impl LoadContext {
     /// The merged tables of all configuration files and of the environment, and the advertised location.
     #[must_use]
     pub fn new(settings: Map<String, Value>, location: impl Into<String>) -> Self {
-        Self { settings, location: location.into() }
+        Self {
+            settings,
+            location: location.into(),
+        }
     }
 
     /// A setting by its path, such as `sales.api_url`; `None` when it is absent or null. Names match without case.
@@ -36,7 +39,11 @@ impl LoadContext {
         let Some(value) = self.find(path) else { return Ok(None) };
         match T::deserialize(value) {
             Ok(value) => Ok(Some(value)),
-            Err(_) => Err(SettingError { path: path.to_owned(), found: kind_of(value), wanted: type_name::<T>() }),
+            Err(_) => Err(SettingError {
+                path: path.to_owned(),
+                found: kind_of(value),
+                wanted: type_name::<T>(),
+            }),
         }
     }
 
@@ -57,7 +64,12 @@ impl LoadContext {
 }
 
 fn lookup<'a>(table: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    table.get(name).or_else(|| table.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+    table.get(name).or_else(|| {
+        table
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    })
 }
 
 pub(super) fn kind_of(value: &Value) -> &'static str {
@@ -73,7 +85,9 @@ pub(super) fn kind_of(value: &Value) -> &'static str {
 
 impl fmt::Debug for LoadContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LoadContext").field("location", &self.location).finish_non_exhaustive()
+        f.debug_struct("LoadContext")
+            .field("location", &self.location)
+            .finish_non_exhaustive()
     }
 }
 
@@ -84,7 +98,8 @@ mod tests {
     use super::*;
 
     fn context() -> LoadContext {
-        let Value::Object(settings) = json!({"sales": {"api_url": "https://x", "Limit": 5, "key": {"token": "s3cret"}, "none": null}})
+        let Value::Object(settings) =
+            json!({"sales": {"api_url": "https://x", "Limit": 5, "key": {"token": "s3cret"}, "none": null}})
         else {
             panic!("an object")
         };
@@ -93,7 +108,10 @@ mod tests {
 
     #[test]
     fn settings_are_found_by_path_without_case() {
-        assert_eq!(context().get::<String>("sales.api_url").expect("a string").as_deref(), Some("https://x"));
+        assert_eq!(
+            context().get::<String>("sales.api_url").expect("a string").as_deref(),
+            Some("https://x")
+        );
         assert_eq!(context().get::<u32>("SALES.limit").expect("a number"), Some(5));
         assert_eq!(context().get::<u32>("sales.none").expect("null"), None);
         assert_eq!(context().get::<u32>("sales.limit.deeper").expect("absent"), None);
@@ -103,7 +121,10 @@ mod tests {
     #[test]
     fn a_wrong_type_is_told_without_the_value() {
         let error = context().get::<u32>("sales.key.token").expect_err("not a number");
-        assert_eq!(error.to_string(), "setting 'sales.key.token' is a string, which cannot be read as u32");
+        assert_eq!(
+            error.to_string(),
+            "setting 'sales.key.token' is a string, which cannot be read as u32"
+        );
         assert!(!format!("{error:?} {:?}", context()).contains("s3cret"));
     }
 }

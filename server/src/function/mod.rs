@@ -8,6 +8,8 @@ mod load;
 mod output;
 mod registry;
 mod run;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;

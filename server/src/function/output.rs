@@ -31,7 +31,10 @@ impl Output {
     where
         S: Stream<Item = Result<RecordBatch, FunctionError>> + Send + 'static,
     {
-        Self::Stream(RecordBatchStream { schema, batches: batches.boxed() })
+        Self::Stream(RecordBatchStream {
+            schema,
+            batches: batches.boxed(),
+        })
     }
 
     /// The columns of the result, with the schema metadata that travels with it.
@@ -48,9 +51,10 @@ impl Output {
     pub fn into_batches(self) -> RecordBatchStream {
         match self {
             Self::Stream(stream) => stream,
-            Self::Table(Table { schema, batches }) => {
-                RecordBatchStream { schema, batches: futures::stream::iter(batches.into_iter().map(Ok)).boxed() }
-            }
+            Self::Table(Table { schema, batches }) => RecordBatchStream {
+                schema,
+                batches: futures::stream::iter(batches.into_iter().map(Ok)).boxed(),
+            },
         }
     }
 }
@@ -96,11 +100,17 @@ impl RecordBatchStream {
     }
 
     /// The same columns, with the rows passed through `wrap`.
-    pub(super) fn map_batches<S>(self, wrap: impl FnOnce(BoxStream<'static, Result<RecordBatch, FunctionError>>) -> S) -> Self
+    pub(super) fn map_batches<S>(
+        self,
+        wrap: impl FnOnce(BoxStream<'static, Result<RecordBatch, FunctionError>>) -> S,
+    ) -> Self
     where
         S: Stream<Item = Result<RecordBatch, FunctionError>> + Send + 'static,
     {
-        Self { schema: self.schema, batches: wrap(self.batches).boxed() }
+        Self {
+            schema: self.schema,
+            batches: wrap(self.batches).boxed(),
+        }
     }
 }
 
@@ -114,6 +124,8 @@ impl Stream for RecordBatchStream {
 
 impl std::fmt::Debug for RecordBatchStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RecordBatchStream").field("schema", &self.schema).finish_non_exhaustive()
+        f.debug_struct("RecordBatchStream")
+            .field("schema", &self.schema)
+            .finish_non_exhaustive()
     }
 }

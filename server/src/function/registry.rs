@@ -62,7 +62,9 @@ impl RegisteredFunction {
 
 impl fmt::Debug for RegisteredFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RegisteredFunction").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("RegisteredFunction")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -135,7 +137,9 @@ pub struct RegistryBuilder {
 
 impl fmt::Debug for RegistryBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.functions.iter().map(|(implementor, _)| implementor)).finish()
+        f.debug_list()
+            .entries(self.functions.iter().map(|(implementor, _)| implementor))
+            .finish()
     }
 }
 
@@ -156,7 +160,11 @@ impl RegistryBuilder {
             let index = registry.functions.len();
             if let Some(first) = registry.by_name.insert(function.name.clone(), index) {
                 let other = implementors[first];
-                return Err(RegistryError::DuplicateName { name: function.name, implementor, other });
+                return Err(RegistryError::DuplicateName {
+                    name: function.name,
+                    implementor,
+                    other,
+                });
             }
             implementors.push(implementor);
             registry.functions.push(Arc::new(function));
@@ -180,10 +188,23 @@ fn register(
     let schema = implementation.schema();
     let schema_message = match SchemaMessage::encode(&schema) {
         Ok(message) => message,
-        Err(source) => return Err(RegistryError::Schema { name, implementor, source }),
+        Err(source) => {
+            return Err(RegistryError::Schema {
+                name,
+                implementor,
+                source,
+            });
+        }
     };
     let blocking = implementation.blocking();
-    Ok(RegisteredFunction { name, schema, schema_message, metadata, blocking, implementation })
+    Ok(RegisteredFunction {
+        name,
+        schema,
+        schema_message,
+        metadata,
+        blocking,
+        implementation,
+    })
 }
 
 impl Registry {
@@ -208,8 +229,13 @@ impl Registry {
     pub async fn load(&self, context: &LoadContext) -> Result<(), LoadError> {
         for function in &self.functions {
             let loading = AssertUnwindSafe(function.implementation.on_load(context)).catch_unwind();
-            let loaded = loading.await.unwrap_or_else(|_| Err(FunctionError::failed("it panicked")));
-            loaded.map_err(|reason| LoadError { name: function.name.clone(), reason })?;
+            let loaded = loading
+                .await
+                .unwrap_or_else(|_| Err(FunctionError::failed("it panicked")));
+            loaded.map_err(|reason| LoadError {
+                name: function.name.clone(),
+                reason,
+            })?;
         }
         Ok(())
     }

@@ -18,7 +18,9 @@ pub(crate) fn start(function: Arc<RegisteredFunction>, call: Call) -> JoinHandle
     if function.blocking() {
         let runtime = Handle::current();
         spawn_blocking(move || {
-            runtime.block_on(function.implementation().call(call).instrument(span)).map(on_blocking_threads)
+            runtime
+                .block_on(function.implementation().call(call).instrument(span))
+                .map(on_blocking_threads)
         })
     } else {
         tokio::spawn(async move { function.implementation().call(call).await }.instrument(span))

@@ -31,7 +31,11 @@ impl EncodedTable {
             messages.extend(encoder.encode(batch)?);
         }
         let rows = batches.iter().map(RecordBatch::num_rows).sum();
-        Ok(Self { schema: encoder.into_schema(), messages, rows })
+        Ok(Self {
+            schema: encoder.into_schema(),
+            messages,
+            rows,
+        })
     }
 
     /// The columns, as the first message of a stream and as `FlightInfo` show them.
@@ -79,7 +83,13 @@ impl BatchEncoder {
         let options = IpcWriteOptions::default();
         let mut dictionaries = DictionaryTracker::new(false);
         let schema_message = SchemaMessage::encode_tracking(&schema, &mut dictionaries, &options)?;
-        Ok(Self { schema, schema_message, dictionaries, options, context: IpcWriteContext::default() })
+        Ok(Self {
+            schema,
+            schema_message,
+            dictionaries,
+            options,
+            context: IpcWriteContext::default(),
+        })
     }
 
     pub(crate) const fn schema(&self) -> &SchemaMessage {
@@ -105,10 +115,16 @@ impl BatchEncoder {
 /// The batch under the announced schema.
 fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let found = batch.schema_ref();
-    let differs = found.fields().iter().zip(schema.fields()).find(|(found, wanted)| found.name() != wanted.name());
+    let differs = found
+        .fields()
+        .iter()
+        .zip(schema.fields())
+        .find(|(found, wanted)| found.name() != wanted.name());
     if let Some((found, wanted)) = differs {
         let (found, wanted) = (found.name(), wanted.name());
-        return Err(ArrowError::SchemaError(format!("a batch has the column '{found}' where the schema has '{wanted}'")));
+        return Err(ArrowError::SchemaError(format!(
+            "a batch has the column '{found}' where the schema has '{wanted}'"
+        )));
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options)
@@ -119,7 +135,10 @@ impl From<EncodedData> for Message {
         let mut body = encoded.arrow_data;
         // It grew by doubling, and may stay for as long as the result does.
         body.shrink_to_fit();
-        Self { header: encoded.ipc_message.into(), body: body.into() }
+        Self {
+            header: encoded.ipc_message.into(),
+            body: body.into(),
+        }
     }
 }
 

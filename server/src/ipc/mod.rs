@@ -30,6 +30,10 @@ impl Message {
 /// The message as a Flight stream carries it. Shares the bytes.
 impl From<Message> for FlightData {
     fn from(message: Message) -> Self {
-        Self { data_header: message.header, data_body: message.body, ..Self::default() }
+        Self {
+            data_header: message.header,
+            data_body: message.body,
+            ..Self::default()
+        }
     }
 }

@@ -41,7 +41,10 @@ impl SchemaMessage {
     /// The first message of a stream.
     #[must_use]
     pub fn message(&self) -> Message {
-        Message { header: self.0.clone(), body: Bytes::new() }
+        Message {
+            header: self.0.clone(),
+            body: Bytes::new(),
+        }
     }
 
     /// The schema on its own, as `FlightInfo.schema` has it: marker, length, message.

@@ -19,7 +19,10 @@ pub(super) struct Lease {
 
 impl Budget {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, used: Arc::default() }
+        Self {
+            limit,
+            used: Arc::default(),
+        }
     }
 
     /// Takes bytes; `None` when they do not fit.
@@ -29,7 +32,10 @@ impl Budget {
                 used.checked_add(bytes).filter(|&total| total <= self.limit)
             })
             .ok()
-            .map(|_| Lease { bytes, used: Arc::clone(&self.used) })
+            .map(|_| Lease {
+                bytes,
+                used: Arc::clone(&self.used),
+            })
     }
 }
 
@@ -37,7 +43,10 @@ impl Lease {
     /// Takes more bytes, also beyond the limit: they exist already.
     pub(super) fn grow(&self, bytes: usize) -> Self {
         self.used.fetch_add(bytes, Ordering::Relaxed);
-        Self { bytes, used: Arc::clone(&self.used) }
+        Self {
+            bytes,
+            used: Arc::clone(&self.used),
+        }
     }
 }
 

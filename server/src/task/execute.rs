@@ -129,9 +129,17 @@ async fn store(task: &Task, output: Output) -> Result<Stored, FunctionError> {
         Output::Stream(stream) => return Stored::stream(stream),
         Output::Table(table) => table,
     };
-    let size: usize = table.batches().iter().map(arrow::array::RecordBatch::get_array_memory_size).sum();
+    let size: usize = table
+        .batches()
+        .iter()
+        .map(arrow::array::RecordBatch::get_array_memory_size)
+        .sum();
     let encode = move || catch_unwind(AssertUnwindSafe(move || Stored::table(&table)));
-    let encoded = if size <= ENCODE_IN_PLACE { Ok(encode()) } else { spawn_blocking(encode).await };
+    let encoded = if size <= ENCODE_IN_PLACE {
+        Ok(encode())
+    } else {
+        spawn_blocking(encode).await
+    };
     match encoded {
         Ok(Ok(stored)) => stored.map(|stored| stored.leased(&task.lease)),
         Ok(Err(_)) | Err(_) => Err(FunctionError::failed("the result cannot be encoded.")),

@@ -52,7 +52,12 @@ pub(crate) enum Waited {
 }
 
 impl Task {
-    pub(super) fn new(function: Arc<RegisteredFunction>, command: Bytes, call_deadline: Duration, lease: Lease) -> Self {
+    pub(super) fn new(
+        function: Arc<RegisteredFunction>,
+        command: Bytes,
+        call_deadline: Duration,
+        lease: Lease,
+    ) -> Self {
         let submitted = Instant::now();
         Self {
             id: TaskId::random(),

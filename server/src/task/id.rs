@@ -44,8 +44,17 @@ mod tests {
         let text = id.to_string();
         assert_eq!(text.len(), 32);
         assert_eq!(TaskId::parse(&text), Some(id));
-        assert_eq!(TaskId::parse(&text.to_uppercase()).filter(|_| text != text.to_uppercase()), None);
-        for other in ["", "x", &text[1..], &format!("{text}0"), "67e55044-10b1-426f-9247-bb680e5fe0c8"] {
+        assert_eq!(
+            TaskId::parse(&text.to_uppercase()).filter(|_| text != text.to_uppercase()),
+            None
+        );
+        for other in [
+            "",
+            "x",
+            &text[1..],
+            &format!("{text}0"),
+            "67e55044-10b1-426f-9247-bb680e5fe0c8",
+        ] {
             assert_eq!(TaskId::parse(other), None);
         }
     }

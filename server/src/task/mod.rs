@@ -24,7 +24,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub(crate) use handle::{Outcome, Task, Waited};
 pub use id::TaskId;
-pub(crate) use read::Reading;
+#[cfg(test)]
+pub(crate) use read::Consumed;
 pub(crate) use submit::{Cancelled, Refused, Submission};
 
 use budget::Budget;
@@ -111,7 +112,10 @@ impl Tasks {
             last_call: Mutex::new(None),
         });
         let sweeper = AbortOnDropHandle::new(tokio::spawn(store::sweep(Arc::clone(&shared))));
-        Self { shared, _sweeper: Arc::new(sweeper) }
+        Self {
+            shared,
+            _sweeper: Arc::new(sweeper),
+        }
     }
 
     /// What the tasks are doing right now.
@@ -156,7 +160,10 @@ impl Tasks {
 
 impl std::fmt::Debug for Tasks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tasks").field("limits", &self.shared.limits).field("load", &self.load()).finish_non_exhaustive()
+        f.debug_struct("Tasks")
+            .field("limits", &self.shared.limits)
+            .field("load", &self.load())
+            .finish_non_exhaustive()
     }
 }
 

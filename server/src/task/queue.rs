@@ -25,7 +25,12 @@ pub(super) enum Admission<T> {
 impl<T> Queue<T> {
     /// So many slots (at least one), and room for `limit` to wait.
     pub(super) fn new(slots: usize, limit: usize) -> Self {
-        Self { slots: slots.max(1), limit, running: 0, waiting: VecDeque::new() }
+        Self {
+            slots: slots.max(1),
+            limit,
+            running: 0,
+            waiting: VecDeque::new(),
+        }
     }
 
     pub(super) fn admit(&mut self, who: T) -> Admission<T> {

@@ -26,7 +26,10 @@ enum Rows {
     /// Can be read any number of times.
     Table(EncodedTable),
     /// Can be read once; nothing is left after that.
-    Stream { schema: SchemaMessage, source: Mutex<Option<Source>> },
+    Stream {
+        schema: SchemaMessage,
+        source: Mutex<Option<Source>>,
+    },
 }
 
 /// The messages of a result, as fast as the reader takes them: the schema first. After an error nothing follows.
@@ -51,7 +54,10 @@ impl Stored {
     /// Encodes a table.
     pub(super) fn table(table: &Table) -> Result<Self, FunctionError> {
         let encoded = EncodedTable::encode(table.schema(), table.batches()).map_err(unsendable)?;
-        Ok(Self { rows: Rows::Table(encoded), lease: None })
+        Ok(Self {
+            rows: Rows::Table(encoded),
+            lease: None,
+        })
     }
 
     /// Keeps a stream for its one reader.
@@ -59,8 +65,15 @@ impl Stored {
         let encoder = BatchEncoder::new(batches.schema().clone()).map_err(unsendable)?;
         let schema = encoder.schema().clone();
         let first = VecDeque::from([schema.message()]);
-        let source = Mutex::new(Some(Source { batches, encoder, ready: first }));
-        Ok(Self { rows: Rows::Stream { schema, source }, lease: None })
+        let source = Mutex::new(Some(Source {
+            batches,
+            encoder,
+            ready: first,
+        }));
+        Ok(Self {
+            rows: Rows::Stream { schema, source },
+            lease: None,
+        })
     }
 
     /// Accounts for what the result holds.

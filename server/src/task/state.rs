@@ -161,7 +161,12 @@ mod tests {
 
     #[test]
     fn a_running_function_is_told_once() {
-        let (state, effects) = run(&[Event::SlotGranted, ASKED, ASKED, Event::CancelRequested(Reason::Deadline)]);
+        let (state, effects) = run(&[
+            Event::SlotGranted,
+            ASKED,
+            ASKED,
+            Event::CancelRequested(Reason::Deadline),
+        ]);
         assert_eq!(state, State::Cancelling(Reason::Asked));
         assert_eq!(effects, [Effect::Run, Effect::Stop, Effect::None, Effect::None]);
     }

@@ -77,8 +77,16 @@ impl Tasks {
         }
         // A copy, since the bytes of a request may be a part of a much larger buffer.
         let command = Bytes::copy_from_slice(&submission.command);
-        let lease = shared.budget.lease(TASK_BYTES + command.len()).ok_or(Refused::OutOfBytes)?;
-        let task = Arc::new(Task::new(submission.function, command, shared.limits.call_deadline, lease));
+        let lease = shared
+            .budget
+            .lease(TASK_BYTES + command.len())
+            .ok_or(Refused::OutOfBytes)?;
+        let task = Arc::new(Task::new(
+            submission.function,
+            command,
+            shared.limits.call_deadline,
+            lease,
+        ));
 
         let (grant, slot) = oneshot::channel();
         let admission = lock(&shared.queue).admit(Waiting { id: task.id(), grant });
@@ -124,7 +132,9 @@ impl Shared {
                 task.stop.cancel();
                 // The hook is a function's own code: it may block, and it may panic.
                 let task = Arc::clone(task);
-                drop(spawn_blocking(move || task.function().implementation().cancel(&task.id())));
+                drop(spawn_blocking(move || {
+                    task.function().implementation().cancel(&task.id())
+                }));
             }
             Effect::Evict => {
                 let evicted = lock(&self.store).remove(task.id());

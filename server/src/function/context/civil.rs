@@ -28,17 +28,22 @@ impl ExecutionContext {
     }
 
     pub(super) fn first_weekday(&self) -> Result<Weekday, FunctionError> {
-        match given(self.week_start.as_deref()).map(str::to_ascii_lowercase).as_deref() {
+        match given(self.week_start.as_deref())
+            .map(str::to_ascii_lowercase)
+            .as_deref()
+        {
             None | Some("monday") => Ok(Weekday::Monday),
             Some("sunday") => Ok(Weekday::Sunday),
-            Some(other) => {
-                Err(FunctionError::bad_argument(format!("Incorrect weekStart '{other}' in executionContext.")))
-            }
+            Some(other) => Err(FunctionError::bad_argument(format!(
+                "Incorrect weekStart '{other}' in executionContext."
+            ))),
         }
     }
 
     fn zone(&self) -> Result<Option<TimeZone>, FunctionError> {
-        let Some(name) = given(self.timezone.as_deref()) else { return Ok(None) };
+        let Some(name) = given(self.timezone.as_deref()) else {
+            return Ok(None);
+        };
         let zone = match name {
             "Z" | "UTC" | "Etc/UTC" => Ok(TimeZone::UTC),
             name => TimeZone::get(name).or_else(|unknown| offset(name).map(TimeZone::fixed).ok_or(unknown)),

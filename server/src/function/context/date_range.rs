@@ -18,7 +18,10 @@ pub struct DateRange {
 
 impl DateRange {
     /// Everything that has a date.
-    const ALL: Self = Self { start: DateTime::MIN, end: DateTime::MAX };
+    const ALL: Self = Self {
+        start: DateTime::MIN,
+        end: DateTime::MAX,
+    };
 
     /// Whether a moment lies in it.
     #[must_use]
@@ -34,7 +37,10 @@ impl DateRange {
 
     pub(super) fn intersect(self, other: Self) -> Self {
         let start = self.start.max(other.start);
-        Self { start, end: self.end.min(other.end).max(start) }
+        Self {
+            start,
+            end: self.end.min(other.end).max(start),
+        }
     }
 }
 
@@ -43,14 +49,19 @@ impl AbsoluteDateFilter {
         let (start, _) = parse(&self.from)?;
         let (last, precision) = parse(&self.to)?;
         let end = last.saturating_add(precision);
-        Ok(DateRange { start, end: end.max(start) })
+        Ok(DateRange {
+            start,
+            end: end.max(start),
+        })
     }
 }
 
 /// Reads `YYYY-M-D` or `YYYY-M-D H:M`; tells the moment, and how long what it names lasts.
 fn parse(text: &str) -> Result<(DateTime, Span), FunctionError> {
     read(text).ok_or_else(|| {
-        FunctionError::bad_argument(format!("Incorrect date '{text}' in absoluteDateFilter: expected YYYY-MM-DD or YYYY-MM-DD HH:MM."))
+        FunctionError::bad_argument(format!(
+            "Incorrect date '{text}' in absoluteDateFilter: expected YYYY-MM-DD or YYYY-MM-DD HH:MM."
+        ))
     })
 }
 
@@ -105,12 +116,13 @@ impl RelativeDateFilter {
                 let current = start_of(period, now, first_weekday);
                 let start = shift(period, current, self.from);
                 let end = self.to.checked_add(1).and_then(|after| shift(period, current, after));
-                start.zip(end).map(|(start, end)| DateRange { start, end: end.max(start) })
+                start.zip(end).map(|(start, end)| DateRange {
+                    start,
+                    end: end.max(start),
+                })
             }
         };
-        range.ok_or_else(|| {
-            FunctionError::bad_argument("A relativeDateFilter reaches beyond the years -9999 to 9999.")
-        })
+        range.ok_or_else(|| FunctionError::bad_argument("A relativeDateFilter reaches beyond the years -9999 to 9999."))
     }
 }
 
