@@ -257,7 +257,7 @@ def test_reading_a_running_call_waits_for_its_end(plain: Pair) -> None:
         ticket = json.dumps({"task_id": pending.task_id}).encode()
         with ThreadPoolExecutor(1) as pool:
             reading = pool.submit(Caller(server).read, ticket)
-            server.await_event("read-running", "started")
+            server.await_events("read-running", "started")
             server.release("release-read-running")
             return reading.result().rows
 

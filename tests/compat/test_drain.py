@@ -108,7 +108,7 @@ def _drain(server: Server) -> Drained:
 def _begin(pool: ThreadPoolExecutor, server: Server, key: str) -> "Future[bytes | Failure]":
     """A GetFlightInfo that is on its way until the test releases its function."""
     running = pool.submit(_submit, server, command("Stubborn", key=key))
-    server.await_event(key, "started")
+    server.await_events(key, "started")
     return running
 
 

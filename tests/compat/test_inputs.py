@@ -94,15 +94,13 @@ def test_columns_beside_the_parameters_are_ignored(plain: Pair) -> None:
 
 
 def test_functions_see_the_headers_of_their_call(plain: Pair) -> None:
-    sent = [("x-one", "1"), ("x-many", "first"), ("x-many", "second"), ("authorization", "Bearer seen")]
-
     def ask(server: Server) -> object:
-        return Caller(server, *sent).pairs("Echo")["headers"]
+        caller = Caller(server, ("x-one", "1"), ("x-many", "first"), ("x-many", "second"))
+        return caller.pairs("Echo")["headers"]
 
     headers = plain.agree(ask)
     assert headers["x-one"] == ["1"]
     assert headers["x-many"] == ["first", "second"]
-    assert headers["authorization"] == ["Bearer seen"]
     assert headers["user-agent"][0].startswith("grpc-c++/")
     assert not [name for name in headers if name.startswith((":", "grpc-")) or name in ("content-type", "te", "host")]
 
@@ -177,9 +175,8 @@ def test_a_call_may_have_no_context(plain: Pair, parameters: dict) -> None:
 def test_an_unknown_filter_is_a_bad_argument(plain: Pair) -> None:
     context = {**_CONTEXT, "filters": [{"filterType": "regexFilter"}]}
     for failure in plain.ask(lambda s: Caller(s).info(command("Context", executionContext=context))).values():
-        assert failure.text.startswith("Unsupported filter definition type: ")
-        assert failure.text.endswith(". Detail: Failed")
         assert failure == bad_argument(failure.info.msg)
+        assert "regexFilter" in failure.text
 
 
 def _without_headers(echo: dict) -> dict:

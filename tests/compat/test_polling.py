@@ -136,16 +136,16 @@ def test_cancelling_a_running_call(plain: Pair) -> None:
         caller = _polling(server)
         pending = caller.start("Sleeper", key="cancel-running", seconds=20)
         cancelled = caller.info(pending.cancel)
-        server.await_event("cancel-running", "cancelled")
+        events = server.await_events("cancel-running", "hook", "cancelled")
         after = wait_until("the end of the call", lambda: _ended(caller.info(pending.retry)))
         ticket = json.dumps({"task_id": pending.task_id}).encode()
-        return cancelled, after, Caller(server).read(ticket), server.events("cancel-running")
+        return cancelled, after, Caller(server).read(ticket), events
 
     cancelled, after, read, events = plain.agree(ask)
     assert cancelled == _CANCELLED
     assert after == _WAS_CANCELLED
     assert read.info == _WAS_CANCELLED.info
-    assert events == ["started", "hook", "cancelled"]
+    assert events == ["cancelled", "hook", "started"]
 
 
 def test_a_call_that_ignores_its_cancellation_runs_on_and_its_result_is_dropped(plain: Pair) -> None:
@@ -153,16 +153,21 @@ def test_a_call_that_ignores_its_cancellation_runs_on_and_its_result_is_dropped(
         caller = _polling(server)
         pending = caller.start("Stubborn", key="cancel-stubborn")
         answers = [caller.info(pending.cancel), caller.info(pending.cancel), caller.info(pending.retry)]
-        events = server.events("cancel-stubborn")
+        events = server.await_events("cancel-stubborn", "hook")
         server.release("release-cancel-stubborn")
         end = caller.finish(pending)
-        return [getattr(each, "failure", each) for each in answers], events, end, server.events("cancel-stubborn")
+        return (
+            [getattr(each, "failure", each) for each in answers],
+            events,
+            end,
+            server.await_events("cancel-stubborn", "finished"),
+        )
 
     answers, meanwhile, end, events = plain.agree(ask)
     assert answers == [_CANCELLED, _CANCELLED, _POLL]
-    assert meanwhile == ["started", "hook"]
+    assert meanwhile == ["hook", "started"]
     assert end == _WAS_CANCELLED
-    assert events == ["started", "hook", "finished"]
+    assert events == ["finished", "hook", "started"]
 
 
 @pytest.mark.parametrize("function", ["Table", "Stream"])
@@ -225,12 +230,12 @@ def test_polls_end_at_the_deadline_of_the_call(brisk: Pair) -> None:
         again = caller.info(pending.retry)
         server.release("release-past-deadline")
         end = wait_until("the end of the call", lambda: _unlike(_TIMEOUT, caller.info(pending.retry)))
-        return late, again, end, server.events("past-deadline")
+        return late, again, end, server.await_events("past-deadline", "hook", "finished")
 
     late, again, end, events = brisk.agree(ask)
     assert (late, again) == (_TIMEOUT, _TIMEOUT)
     assert end == _WAS_CANCELLED
-    assert events == ["started", "hook", "finished"]
+    assert events == ["finished", "hook", "started"]
 
 
 def _ended(answer: Pending | Failure) -> Failure | None:

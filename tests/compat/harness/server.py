@@ -72,9 +72,13 @@ class Server:
         """The events that the functions noted for this key."""
         return [line.removeprefix(f"{key} ") for line in self.journal if line.startswith(f"{key} ")]
 
-    def await_event(self, key: str, event: str) -> None:
-        """Waits until the functions have noted it."""
-        wait_until(f"event '{event}' of '{key}' in {self!r}", lambda: event in self.events(key))
+    def await_events(self, key: str, *expected: str) -> list[str]:
+        """Waits until the functions have noted all of these, and returns what they noted, sorted.
+
+        A call and its cancel hook run beside each other, so there is no order between their notes.
+        """
+        wait_until(f"{expected} of '{key}' in {self!r}", lambda: set(expected) <= set(self.events(key)))
+        return sorted(self.events(key))
 
     def release(self, name: str) -> None:
         """Lets go whoever waits for this file on the stage."""
