@@ -34,7 +34,7 @@ impl Retry {
     }
 }
 
-/// The `code` of an ErrorInfo as it travels: low 16 bits the code, above them the retry flags.
+/// The `code` of an `ErrorInfo` as it travels: low 16 bits the code, above them the retry flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ErrorCode(i32);
 

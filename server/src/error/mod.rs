@@ -1,4 +1,4 @@
-//! Errors as clients see them: codes, ErrorInfo, and the one place where an error becomes a gRPC status with its trailers.
+//! Errors as clients see them: codes, `ErrorInfo`, and the one place where an error becomes a gRPC status with its trailers.
 
 mod code;
 mod info;
@@ -45,7 +45,7 @@ impl FlightError {
         }
     }
 
-    /// The caller did not say who it is, or is not who it says: `UNAUTHENTICATED`, without ErrorInfo.
+    /// The caller did not say who it is, or is not who it says: `UNAUTHENTICATED`, without `ErrorInfo`.
     #[must_use]
     pub fn unauthenticated(message: impl Into<String>) -> Self {
         Self::Plain {
@@ -54,7 +54,7 @@ impl FlightError {
         }
     }
 
-    /// The caller is known and may not do this: `PERMISSION_DENIED`, without ErrorInfo.
+    /// The caller is known and may not do this: `PERMISSION_DENIED`, without `ErrorInfo`.
     #[must_use]
     pub fn unauthorized(message: impl Into<String>) -> Self {
         Self::Plain {
@@ -111,7 +111,7 @@ impl FlightError {
         }
     }
 
-    /// The code in the ErrorInfo, where there is one.
+    /// The code in the `ErrorInfo`, where there is one.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
         match self {

@@ -24,10 +24,10 @@ const GRPC_STATUS: &str = "grpc-status";
 const GRPC_MESSAGE: &str = "grpc-message";
 const GRPC_DETAILS: &str = "grpc-status-details-bin";
 
-/// Characters of a message that has no ErrorInfo to cut it.
+/// Characters of a message that has no `ErrorInfo` to cut it.
 const PLAIN_MESSAGE_LIMIT: usize = 256;
 
-/// What an ErrorInfo is cut down to until it fits: characters of message and detail, and whether the body stays.
+/// What an `ErrorInfo` is cut down to until it fits: characters of message and detail, and whether the body stays.
 const STEPS: [(usize, usize, bool); 12] = [
     (256, 512, true),
     (256, 256, true),
@@ -106,7 +106,7 @@ fn trailers(error: &FlightError) -> Trailers {
     }
 }
 
-/// The fullest form of an ErrorInfo that keeps within the budget.
+/// The fullest form of an `ErrorInfo` that keeps within the budget.
 fn fit(kind: FlightKind, info: &ErrorInfo) -> Trailers {
     let attempt = |(message, detail, body): (usize, usize, bool)| {
         let info = info.shortened(message, detail, body);

@@ -43,7 +43,7 @@ pub(super) fn of_result(task: &Task, schema: &SchemaMessage, location: String) -
 
 fn flight_info(schema: &SchemaMessage, command: Bytes, endpoint: Vec<FlightEndpoint>) -> FlightInfo {
     FlightInfo {
-        schema: schema.encapsulated(),
+        schema: schema.encapsulated().clone(),
         flight_descriptor: Some(FlightDescriptor::new_cmd(command)),
         endpoint,
         // Not known before the result is read.

@@ -221,6 +221,7 @@ impl Registry {
     }
 
     /// All functions, in the order they were added.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<RegisteredFunction>> {
         self.functions.iter()
     }

@@ -46,13 +46,13 @@ async fn pull(batches: Option<Batches>) -> Option<(Result<arrow::array::RecordBa
     });
     match pulled.await {
         Ok((batch, batches)) => batch.map(|batch| (batch, Some(batches))),
-        Err(error) => Some((Err(panicked(error)), None)),
+        Err(error) => Some((Err(panicked(&error)), None)),
     }
 }
 
 /// The error of a call that panicked, or whose runtime is gone. What the panic said is in the log of the panic hook;
 /// it is written for programmers and may show values, so clients do not get it.
-pub(crate) fn panicked(error: tokio::task::JoinError) -> FunctionError {
+pub(crate) fn panicked(error: &tokio::task::JoinError) -> FunctionError {
     if error.is_panic() {
         FunctionError::failed("the function panicked.")
     } else {

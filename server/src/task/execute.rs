@@ -45,15 +45,16 @@ impl Shared {
         let mut running = function::start(Arc::clone(task.function()), call);
         let returned = tokio::select! {
             returned = &mut running => returned,
-            () = self.called_off(task) => match timeout(CANCEL_GRACE, &mut running).await {
-                Ok(returned) => returned,
-                Err(_) => {
+            () = self.called_off(task) => {
+                if let Ok(returned) = timeout(CANCEL_GRACE, &mut running).await {
+                    returned
+                } else {
                     running.abort();
                     running.await
                 }
-            },
+            }
         };
-        returned.unwrap_or_else(|error| Err(function::panicked(error)))
+        returned.unwrap_or_else(|error| Err(function::panicked(&error)))
     }
 
     /// Returns when the task is cancelled; cancels it when its deadline passes.

@@ -156,7 +156,7 @@ impl Task {
         let outcome = match (ending, self.outcome.get()) {
             (Ending::Succeeded, Some(Ok(stored))) => return Outcome::Succeeded(Arc::clone(stored)),
             (Ending::Failed, Some(Err(error))) => Outcome::Failed(error.clone()),
-            (Ending::Cancelled(_), _) | (Ending::Succeeded | Ending::Failed, _) => Outcome::Cancelled,
+            (Ending::Cancelled(_) | Ending::Succeeded | Ending::Failed, _) => Outcome::Cancelled,
         };
         self.collect();
         outcome

@@ -28,7 +28,7 @@ enum Rows {
     /// Can be read once; nothing is left after that.
     Stream {
         schema: SchemaMessage,
-        source: Mutex<Option<Source>>,
+        source: Mutex<Option<Box<Source>>>,
     },
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Consumed;
 impl Stored {
     /// Encodes a table.
     pub(super) fn table(table: &Table) -> Result<Self, FunctionError> {
-        let encoded = EncodedTable::encode(table.schema(), table.batches()).map_err(unsendable)?;
+        let encoded = EncodedTable::encode(table.schema(), table.batches()).map_err(|error| unsendable(&error))?;
         Ok(Self {
             rows: Rows::Table(encoded),
             lease: None,
@@ -62,14 +62,14 @@ impl Stored {
 
     /// Keeps a stream for its one reader.
     pub(super) fn stream(batches: RecordBatchStream) -> Result<Self, FunctionError> {
-        let encoder = BatchEncoder::new(batches.schema().clone()).map_err(unsendable)?;
+        let encoder = BatchEncoder::new(batches.schema().clone()).map_err(|error| unsendable(&error))?;
         let schema = encoder.schema().clone();
         let first = VecDeque::from([schema.message()]);
-        let source = Mutex::new(Some(Source {
+        let source = Mutex::new(Some(Box::new(Source {
             batches,
             encoder,
             ready: first,
-        }));
+        })));
         Ok(Self {
             rows: Rows::Stream { schema, source },
             lease: None,
@@ -131,7 +131,7 @@ struct Source {
 
 impl Source {
     /// The next message, with what is left. A panic of the stream is its last error.
-    async fn next(mut self) -> Result<Option<(Message, Self)>, FunctionError> {
+    async fn next(mut self: Box<Self>) -> Result<Option<(Message, Box<Self>)>, FunctionError> {
         let message = AssertUnwindSafe(self.pull()).catch_unwind().await;
         let message = message.unwrap_or_else(|_| Err(FunctionError::failed("the function panicked.")))?;
         Ok(message.map(|message| (message, self)))
@@ -141,13 +141,14 @@ impl Source {
         if self.ready.is_empty()
             && let Some(batch) = self.batches.next().await
         {
-            self.ready.extend(self.encoder.encode(&batch?).map_err(unsendable)?);
+            self.ready
+                .extend(self.encoder.encode(&batch?).map_err(|error| unsendable(&error))?);
         }
         Ok(self.ready.pop_front())
     }
 }
 
-fn unsendable(error: arrow::error::ArrowError) -> FunctionError {
+fn unsendable(error: &arrow::error::ArrowError) -> FunctionError {
     FunctionError::failed(format!("the result cannot be sent: {error}"))
 }
 
