@@ -1,1 +1,184 @@
-//! The ordered end: lame duck, closing, exit.
+//! The ordered end of a server: lame duck, closing, stopped.
+//!
+//! Whoever ends a server asks nobody first, and clients learn of it late. So calls are still served for a while after
+//! the signal; then new ones are sent elsewhere while what runs finishes and results wait to be read.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::config::DrainSettings;
+use crate::task::{Load, Tasks};
+
+/// How often the drain looks around.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How often it says who is still pending.
+const REPORT: Duration = Duration::from_secs(5);
+
+/// Where a server is in its life. Phases only go forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Functions load; calls are answered with `NOT_READY`.
+    Starting,
+    /// Calls are served.
+    Serving,
+    /// Calls are served, but `/ready` is red and every connection is asked to go.
+    LameDuck,
+    /// New calls are answered with `SHUTTING_DOWN`; what runs finishes, results can be read.
+    Closing,
+    /// Nothing is served any more.
+    Stopped,
+}
+
+/// What the next phase depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation {
+    /// Time since the current phase began.
+    pub in_phase: Duration,
+    /// Time since the last new call, `None` when there never was one.
+    pub since_last_call: Option<Duration>,
+    /// Whether nothing runs, waits, streams or can still be read.
+    pub idle: bool,
+}
+
+impl Phase {
+    /// The phase that follows from what is seen; the same when it goes on.
+    #[must_use]
+    pub fn next(self, seen: Observation, settings: DrainSettings) -> Self {
+        match self {
+            // These end by a decision from outside: functions are loaded, a signal came.
+            Self::Starting | Self::Serving | Self::Stopped => self,
+            Self::LameDuck => {
+                let quiet = seen.since_last_call.is_none_or(|since| since >= settings.propagation_delay);
+                let told = seen.in_phase >= settings.propagation_delay && quiet;
+                if told || seen.in_phase >= settings.lame_duck { Self::Closing } else { self }
+            }
+            Self::Closing => {
+                if seen.idle || seen.in_phase >= settings.timeout {
+                    Self::Stopped
+                } else {
+                    self
+                }
+            }
+        }
+    }
+}
+
+/// Leads a server from serving to its end. Returns what was still pending when the time was up: idle, normally.
+pub async fn drain(phase: &watch::Sender<Phase>, tasks: &Tasks, settings: DrainSettings) -> Load {
+    let mut since = enter(phase, Phase::LameDuck);
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut reported = Instant::now();
+    loop {
+        look.tick().await;
+        let load = tasks.load();
+        let seen = Observation {
+            in_phase: since.elapsed(),
+            since_last_call: load.last_call.map(|call| call.elapsed()),
+            idle: load.is_idle(),
+        };
+        let current = *phase.borrow();
+        let next = current.next(seen, settings);
+        if next != current {
+            if next == Phase::Closing {
+                tasks.close();
+            }
+            since = enter(phase, next);
+        }
+        if next == Phase::Stopped {
+            return load;
+        }
+        if reported.elapsed() >= REPORT {
+            reported = Instant::now();
+            report(next, &load);
+        }
+    }
+}
+
+fn enter(phase: &watch::Sender<Phase>, next: Phase) -> Instant {
+    phase.send_replace(next);
+    match next {
+        Phase::LameDuck => tracing::info!("drain_lame_duck"),
+        Phase::Closing => tracing::info!("drain_closing"),
+        Phase::Stopped => tracing::info!("drain_finished"),
+        Phase::Starting | Phase::Serving => {}
+    }
+    Instant::now()
+}
+
+fn report(phase: Phase, load: &Load) {
+    let Load { queued, running, unread_results, streams, last_call: _ } = *load;
+    match phase {
+        Phase::LameDuck => tracing::info!(queued, running, unread_results, streams, "drain_waiting_for_quiet"),
+        Phase::Starting | Phase::Serving | Phase::Closing | Phase::Stopped => {
+            tracing::info!(queued, running, unread_results, streams, "drain_pending");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::task::Limits;
+
+    const SETTINGS: DrainSettings = DrainSettings {
+        lame_duck: Duration::from_secs(60),
+        propagation_delay: Duration::from_secs(5),
+        timeout: Duration::from_secs(100),
+    };
+
+    #[rstest]
+    #[case::told_and_quiet(Phase::LameDuck, 5, None, false, Phase::Closing)]
+    #[case::quiet_but_not_yet_told(Phase::LameDuck, 4, Some(60), true, Phase::LameDuck)]
+    #[case::still_called(Phase::LameDuck, 30, Some(4), true, Phase::LameDuck)]
+    #[case::called_for_ever(Phase::LameDuck, 60, Some(0), true, Phase::Closing)]
+    #[case::pending(Phase::Closing, 99, None, false, Phase::Closing)]
+    #[case::idle(Phase::Closing, 0, None, true, Phase::Stopped)]
+    #[case::time_is_up(Phase::Closing, 100, None, false, Phase::Stopped)]
+    #[case::serving_ends_by_a_signal_only(Phase::Serving, 1000, None, true, Phase::Serving)]
+    fn phases_follow(
+        #[case] phase: Phase,
+        #[case] in_phase: u64,
+        #[case] since_last_call: Option<u64>,
+        #[case] idle: bool,
+        #[case] expected: Phase,
+    ) {
+        let seen = Observation {
+            in_phase: Duration::from_secs(in_phase),
+            since_last_call: since_last_call.map(Duration::from_secs),
+            idle,
+        };
+        assert_eq!(phase.next(seen, SETTINGS), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_server_ends_after_the_propagation_delay() {
+        let limits = Limits {
+            threads: 1,
+            queue: 1,
+            result_ttl: Duration::from_secs(60),
+            call_deadline: Duration::from_secs(60),
+            result_bytes: 1 << 20,
+        };
+        let tasks = Tasks::start(limits);
+        let (phase, mut seen) = watch::channel(Phase::Serving);
+        let start = Instant::now();
+        let watching = tokio::spawn(async move {
+            let mut phases = Vec::new();
+            while seen.changed().await.is_ok() {
+                phases.push(*seen.borrow_and_update());
+            }
+            phases
+        });
+        let left = drain(&phase, &tasks, SETTINGS).await;
+        assert!(left.is_idle());
+        assert!(start.elapsed() >= Duration::from_secs(5) && start.elapsed() < Duration::from_secs(6));
+        drop(phase);
+        assert_eq!(watching.await.unwrap(), [Phase::LameDuck, Phase::Closing, Phase::Stopped]);
+    }
+}

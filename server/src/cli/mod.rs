@@ -1,0 +1,117 @@
+//! The command line of every binary that serves functions.
+//!
+//! `fn main() -> ExitCode { cli::run(Server::builder().function(Sales).build()) }` is a whole program.
+
+mod call;
+mod functions;
+mod rows;
+mod start;
+
+use std::error::Error;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::app::Server;
+use crate::config::{self, Config, Inputs, Warning};
+use crate::telemetry::{self, Style};
+
+/// Serves FlexConnect functions to GoodData over Arrow Flight.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 120, arg_required_else_help = true)]
+#[command(after_help = "Settings come from files and from GOODDATA_FLIGHT_SECTION__KEY variables, which win.\n\
+    With none at all, the server listens on 127.0.0.1:17001 without TLS and without tokens.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server until SIGTERM or SIGINT.
+    ///
+    /// The first signal drains: calls are served until the news has spread, then running ones finish and results can
+    /// be read. The second signal ends the server at once.
+    #[command(after_help = "Examples:\n  \
+        start\n  \
+        start --config server.toml flexconnect.toml\n  \
+        GOODDATA_FLIGHT_SERVER__LISTEN_PORT=17002 start --dev-log\n\n\
+        Exit codes: 0 after a drain, 1 when the start fails or a second signal comes.")]
+    Start(start::Arguments),
+    /// List the functions and their columns.
+    #[command(after_help = "Examples:\n  functions\n  functions --config sales.toml -o json")]
+    Functions(functions::Arguments),
+    /// Run one function here, without a server, and print its rows.
+    #[command(after_help = "Examples:\n  \
+        call Sales\n  \
+        call Sales --parameters '{\"year\": 2025}' -o csv\n  \
+        call Sales --parameters @request.json --config sales.toml")]
+    Call(call::Arguments),
+}
+
+/// Where settings come from.
+#[derive(Clone, Debug, Args)]
+struct ConfigArguments {
+    /// Settings files (.toml, .yaml, .json); the later wins. An `x.local.toml` beside an `x.toml` is read on top of it.
+    #[arg(long, value_name = "FILE", num_args = 0..)]
+    config: Vec<PathBuf>,
+    /// Ends the list of files.
+    #[arg(long)]
+    config_end: bool,
+}
+
+impl ConfigArguments {
+    fn load(self) -> Result<(Config, Vec<Warning>), config::Mistakes> {
+        config::load(&Inputs::of_this_process(self.config))
+    }
+}
+
+/// Runs the command that the arguments of this process name.
+#[must_use]
+pub fn run(server: Server) -> ExitCode {
+    // Functions may speak TLS as well; they find the provider that the server uses.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let outcome = match Arguments::parse().command {
+        Command::Start(arguments) => start::run(server, arguments),
+        Command::Functions(arguments) => functions::run(server, arguments),
+        Command::Call(arguments) => call::run(server, arguments),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", telemetry::chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a command returns; an error is told in one sentence.
+type Outcome = Result<ExitCode, Box<dyn Error>>;
+
+/// Configuration and logs of the commands that print something: warnings only, readable.
+fn quiet_start(arguments: ConfigArguments) -> Result<Config, config::Mistakes> {
+    telemetry::start(Style::Readable { colour: io::stderr().is_terminal() }, true);
+    let (config, warnings) = arguments.load()?;
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(config)
+}
+
+/// Whether nobody reads what we print any more, as with `| head`.
+fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    let mut error = Some(error);
+    while let Some(current) = error {
+        if current.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            return true;
+        }
+        error = current.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests;

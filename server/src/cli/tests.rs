@@ -1,0 +1,40 @@
+use clap::CommandFactory as _;
+use rstest::rstest;
+
+use super::*;
+
+#[test]
+fn the_command_line_is_consistent() {
+    Arguments::command().debug_assert();
+}
+
+fn parse(arguments: &[&str]) -> Result<Command, clap::error::ErrorKind> {
+    let parsed = Arguments::try_parse_from(std::iter::once("server").chain(arguments.iter().copied()));
+    parsed.map(|arguments| arguments.command).map_err(|error| error.kind())
+}
+
+#[test]
+fn files_end_with_config_end() {
+    let Ok(Command::Functions(_)) = parse(&["functions", "--config", "a.toml", "b.toml", "--config-end", "-o", "json"]) else {
+        panic!("the arguments are in order");
+    };
+}
+
+#[rstest]
+#[case::unknown_command(&["serve"])]
+#[case::unknown_flag(&["start", "--port", "1"])]
+#[case::no_function(&["call"])]
+#[case::no_command(&[])]
+#[case::wrong_format(&["call", "Sales", "-o", "xml"])]
+#[case::wrong_parameters(&["call", "Sales", "--parameters", "[1]"])]
+fn wrong_usage_is_refused(#[case] arguments: &[&str]) {
+    assert!(parse(arguments).is_err());
+}
+
+#[test]
+fn a_broken_pipe_is_found_among_the_causes() {
+    let pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
+    assert!(is_broken_pipe(&pipe()));
+    assert!(is_broken_pipe(&io::Error::other(pipe())));
+    assert!(!is_broken_pipe(&io::Error::other("another")));
+}

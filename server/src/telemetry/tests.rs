@@ -1,0 +1,96 @@
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Map, Value};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use super::layer::{Lines, Style};
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn logged(style: Style, events: impl FnOnce()) -> String {
+    let buffer = Buffer::default();
+    let writer = buffer.clone();
+    let subscriber = tracing_subscriber::registry().with(Lines::new(style, move || writer.clone()));
+    tracing::subscriber::with_default(subscriber, events);
+    let bytes = buffer.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+fn json(events: impl FnOnce()) -> Map<String, Value> {
+    let text = logged(Style::Json { event_key: "event".to_owned() }, events);
+    assert_eq!(text.matches('\n').count(), 1, "one line: {text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn keys_come_in_order_and_the_event_last() {
+    let line = json(|| {
+        let outer = tracing::info_span!("rpc", peer = "ipv4:127.0.0.1:1", fun = "outer");
+        let _outer = outer.enter();
+        let inner = tracing::info_span!("task", fun = "Sales");
+        let _inner = inner.enter();
+        let exception = "it broke\nbadly";
+        tracing::warn!(target: "flexconnect_server::task", waited = 0.5, rows = 3, exception, "task_failed");
+    });
+    let keys: Vec<_> = line.keys().map(String::as_str).collect();
+    assert_eq!(
+        keys,
+        ["waited", "rows", "fun", "peer", "logger", "level", "timestamp", "exception", "event"]
+    );
+    assert_eq!(line["fun"], "Sales");
+    assert_eq!(line["rows"], 3);
+    assert_eq!(line["logger"], "flexconnect_server.task");
+    assert_eq!(line["level"], "warning");
+    assert_eq!(line["event"], "task_failed");
+}
+
+#[test]
+fn timestamps_are_utc_with_microseconds() {
+    let line = json(|| tracing::info!("tick"));
+    let timestamp = line["timestamp"].as_str().unwrap();
+    let digits: String = timestamp.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    assert_eq!(digits, "0000-00-00T00:00:00.000000Z");
+}
+
+#[test]
+fn json_fields_are_nested() {
+    let line = json(|| tracing::info!(json.config = r#"{"a":1}"#, "server_startup"));
+    assert_eq!(line["config"]["a"], 1);
+}
+
+#[test]
+fn the_event_key_is_configurable_and_never_lost() {
+    let text = logged(Style::Json { event_key: "message".to_owned() }, || tracing::info!(logger = "mine", "hello"));
+    let line: Map<String, Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(line["message"], "hello");
+    assert_eq!(line["logger"], "flexconnect_server.telemetry.tests");
+}
+
+#[test]
+fn readable_lines_are_plain_without_a_terminal() {
+    let text = logged(Style::Readable { colour: false }, || tracing::info!(url = "grpc://x:1", text = "a b", "started"));
+    assert!(text.contains(" [info   ] started "), "{text}");
+    assert!(text.ends_with("url=grpc://x:1 text=\"a b\"\n"), "{text}");
+    assert!(!text.contains('\u{1b}'));
+}
+
+#[test]
+fn a_chain_names_every_cause_once() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot start")]
+    struct Outer(#[source] std::io::Error);
+    assert_eq!(super::chain(&Outer(std::io::Error::other("no port"))), "cannot start: no port");
+}
