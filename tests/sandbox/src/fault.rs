@@ -39,15 +39,36 @@ pub enum FaultKind {
     RateLimited(u64),
     /// `reset-after-write`: a write is applied, then the connection is reset in place of the answer.
     ResetAfterWrite,
-    /// `canonical-url`: the `url` of a data source is stored in another spelling than the one sent.
+    /// `canonical-url`: the `url` of a data source is stored, and shown from then on, in another spelling than the
+    /// one sent.
     CanonicalUrl,
+}
+
+/// What a fault does to a call.
+enum Effect {
+    Delay(Duration),
+    Answer(WrongAnswer),
+    Reset,
+    CanonicalUrl,
+}
+
+/// An answer in place of the right one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WrongAnswer {
+    Down,
+    GatewayError,
+    ServerError,
+    Unauthorized,
+    Garbage,
+    /// With the seconds of `Retry-After`.
+    RateLimited(u64),
 }
 
 /// What all the faults that meet one call come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Effects {
     pub(crate) delay: Duration,
-    pub(crate) answer: Option<FaultKind>,
+    pub(crate) answer: Option<WrongAnswer>,
     pub(crate) reset: bool,
     pub(crate) canonical_url: bool,
 }
@@ -112,16 +133,10 @@ impl Fault {
     }
 
     fn meets(&self, method: &Method, path: &str) -> bool {
-        let kind_fits = match self.kind {
-            FaultKind::ResetAfterWrite => is_write(method, path),
-            FaultKind::CanonicalUrl => is_write(method, path) && path.starts_with("/api/v1/entities/dataSources"),
-            FaultKind::Down
-            | FaultKind::GatewayError
-            | FaultKind::ServerError
-            | FaultKind::Slow(_)
-            | FaultKind::Unauthorized
-            | FaultKind::Garbage
-            | FaultKind::RateLimited(_) => true,
+        let kind_fits = match self.kind.effect() {
+            Effect::Delay(_) | Effect::Answer(_) => true,
+            Effect::Reset => is_write(method, path),
+            Effect::CanonicalUrl => is_write(method, path) && path.starts_with("/api/v1/entities/dataSources"),
         };
         kind_fits
             && self.remaining != Some(0)
@@ -137,28 +152,12 @@ impl Fault {
 pub(crate) fn take_effects(faults: &mut Vec<Fault>, method: &Method, path: &str) -> Effects {
     let mut effects = Effects::default();
     for fault in faults.iter_mut().filter(|fault| fault.meets(method, path)) {
-        match fault.kind {
-            FaultKind::Slow(delay) => effects.delay += delay,
-            FaultKind::ResetAfterWrite if effects.answer.is_none() => effects.reset = true,
-            FaultKind::CanonicalUrl if effects.answer.is_none() => effects.canonical_url = true,
-            FaultKind::Down
-            | FaultKind::GatewayError
-            | FaultKind::ServerError
-            | FaultKind::Unauthorized
-            | FaultKind::Garbage
-            | FaultKind::RateLimited(_)
-                if effects.answer.is_none() =>
-            {
-                effects.answer = Some(fault.kind);
-            }
-            FaultKind::ResetAfterWrite
-            | FaultKind::CanonicalUrl
-            | FaultKind::Down
-            | FaultKind::GatewayError
-            | FaultKind::ServerError
-            | FaultKind::Unauthorized
-            | FaultKind::Garbage
-            | FaultKind::RateLimited(_) => continue,
+        match fault.kind.effect() {
+            Effect::Delay(delay) => effects.delay += delay,
+            Effect::Answer(_) | Effect::Reset | Effect::CanonicalUrl if effects.answer.is_some() => continue,
+            Effect::Answer(answer) => effects.answer = Some(answer),
+            Effect::Reset => effects.reset = true,
+            Effect::CanonicalUrl => effects.canonical_url = true,
         }
         if let Some(remaining) = &mut fault.remaining {
             *remaining -= 1;
@@ -166,6 +165,22 @@ pub(crate) fn take_effects(faults: &mut Vec<Fault>, method: &Method, path: &str)
     }
     faults.retain(|fault| fault.remaining != Some(0));
     effects
+}
+
+impl FaultKind {
+    fn effect(self) -> Effect {
+        match self {
+            Self::Down => Effect::Answer(WrongAnswer::Down),
+            Self::GatewayError => Effect::Answer(WrongAnswer::GatewayError),
+            Self::ServerError => Effect::Answer(WrongAnswer::ServerError),
+            Self::Unauthorized => Effect::Answer(WrongAnswer::Unauthorized),
+            Self::Garbage => Effect::Answer(WrongAnswer::Garbage),
+            Self::RateLimited(seconds) => Effect::Answer(WrongAnswer::RateLimited(seconds)),
+            Self::Slow(delay) => Effect::Delay(delay),
+            Self::ResetAfterWrite => Effect::Reset,
+            Self::CanonicalUrl => Effect::CanonicalUrl,
+        }
+    }
 }
 
 impl fmt::Display for FaultKind {
@@ -235,38 +250,28 @@ fn parse_kind(text: &str) -> Result<FaultKind, String> {
     let (name, value) = text
         .split_once('=')
         .map_or((text, None), |(name, value)| (name, Some(value)));
-    let kind = match (name, value) {
-        ("slow", Some(value)) => {
-            return humantime::parse_duration(value)
-                .map(FaultKind::Slow)
-                .map_err(|_| format!("`{value}` is no duration, write for instance `slow=500ms`"));
-        }
-        ("slow", None) => return Err("it needs a duration, write for instance `slow=500ms`".to_owned()),
-        ("rate-limited", value) => {
-            return value
-                .unwrap_or("1")
-                .parse()
-                .map(FaultKind::RateLimited)
-                .map_err(|_| "its value is not a number of seconds".to_owned());
-        }
-        ("down", _) => FaultKind::Down,
-        ("gateway-error", _) => FaultKind::GatewayError,
-        ("server-error", _) => FaultKind::ServerError,
-        ("unauthorized", _) => FaultKind::Unauthorized,
-        ("garbage", _) => FaultKind::Garbage,
-        ("reset-after-write", _) => FaultKind::ResetAfterWrite,
-        ("canonical-url", _) => FaultKind::CanonicalUrl,
-        _ => {
-            return Err(
-                "the kinds are down, gateway-error, server-error, slow=DURATION, unauthorized, garbage, \
-                        rate-limited=SECONDS, reset-after-write and canonical-url"
-                    .to_owned(),
-            );
-        }
-    };
-    match value {
-        None => Ok(kind),
-        Some(_) => Err(format!("`{name}` takes no value")),
+    match (name, value) {
+        ("down", None) => Ok(FaultKind::Down),
+        ("gateway-error", None) => Ok(FaultKind::GatewayError),
+        ("server-error", None) => Ok(FaultKind::ServerError),
+        ("unauthorized", None) => Ok(FaultKind::Unauthorized),
+        ("garbage", None) => Ok(FaultKind::Garbage),
+        ("reset-after-write", None) => Ok(FaultKind::ResetAfterWrite),
+        ("canonical-url", None) => Ok(FaultKind::CanonicalUrl),
+        ("rate-limited", value) => match value.unwrap_or("1").parse() {
+            Ok(seconds) => Ok(FaultKind::RateLimited(seconds)),
+            Err(_) => Err("its value is not a number of seconds".to_owned()),
+        },
+        ("slow", value) => match value.and_then(|value| humantime::parse_duration(value).ok()) {
+            Some(delay) => Ok(FaultKind::Slow(delay)),
+            None => Err("it needs a duration, write for instance `slow=500ms`".to_owned()),
+        },
+        (name, Some(_)) if parse_kind(name).is_ok() => Err(format!("`{name}` takes no value")),
+        _ => Err(
+            "the kinds are down, gateway-error, server-error, slow=DURATION, unauthorized, garbage, \
+                  rate-limited=SECONDS, reset-after-write and canonical-url"
+                .to_owned(),
+        ),
     }
 }
 
@@ -327,7 +332,11 @@ mod tests {
             .collect();
         assert_eq!(
             answers,
-            [Some(FaultKind::Down), Some(FaultKind::Down), Some(FaultKind::Garbage)]
+            [
+                Some(WrongAnswer::Down),
+                Some(WrongAnswer::Down),
+                Some(WrongAnswer::Garbage)
+            ]
         );
         assert_eq!(faults, [Fault::new(FaultKind::Garbage)]);
     }

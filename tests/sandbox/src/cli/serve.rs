@@ -81,8 +81,8 @@ impl Serve {
             "organization {}, token {}, profile {}, connection test {}",
             self.organization,
             token.expose_secret(),
-            name_of(self.profile),
-            name_of(self.connection_test),
+            name_of(&self.profile),
+            name_of(&self.connection_test),
         );
         let sandbox = Sandbox::start(self.into()).await.map_err(|error| Failure::of(&error))?;
         // Nobody may be reading, which is no reason to stop.
@@ -129,7 +129,7 @@ impl From<Serve> for Options {
 }
 
 /// A choice as the command line spells it.
-fn name_of(choice: impl clap::ValueEnum) -> String {
+fn name_of(choice: &impl clap::ValueEnum) -> String {
     choice
         .to_possible_value()
         .map(|value| value.get_name().to_owned())

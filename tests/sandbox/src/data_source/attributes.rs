@@ -241,14 +241,15 @@ fn check_credentials(source: &DataSource) -> Result<(), Invalid> {
     let [user, client_id] = ["username", "clientId"].map(|name| source.attributes.contains_key(name));
     let [password, token, key_pair, client_secret] =
         ["password", "token", "privateKey", "clientSecret"].map(|name| source.secrets.contains_key(name));
-    let allowed = matches!(
-        (user, password, token, key_pair, client_id, client_secret),
-        (false, false, false, false, false, false)
-            | (true, true, false, false, false, false)
-            | (false, false, true, false, false, false)
-            | (_, false, false, true, false, false)
-            | (false, false, false, false, true, true)
-    );
+    let allowed = [
+        [false, false, false, false, false, false],
+        [true, true, false, false, false, false],
+        [false, false, true, false, false, false],
+        [true, false, false, true, false, false],
+        [false, false, false, true, false, false],
+        [false, false, false, false, true, true],
+    ]
+    .contains(&[user, password, token, key_pair, client_id, client_secret]);
     if allowed {
         return Ok(());
     }

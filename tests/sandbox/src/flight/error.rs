@@ -1,11 +1,13 @@
 //! Why a query through a data source failed: what, where, and what to do about it.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::time::Duration;
 
 use tonic::{Code, ConnectError, Status};
 
 use super::error_info::ErrorInfo;
+use super::target::Target;
 
 /// The failure of a query or a connection test. Its text is one sentence for people; it names no secret.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +82,7 @@ fn advice(status: Code, code: Option<u32>) -> &'static str {
 
 impl QueryError {
     /// What a failed call to `server` means.
-    pub(crate) fn from_status(server: impl ToString, status: &Status) -> Self {
+    pub(crate) fn from_status(server: &Target, status: &Status) -> Self {
         let server = server.to_string();
         if let Some(cause) = connect_failure(status) {
             return Self::Unreachable { server, reason: cause };
@@ -111,7 +113,7 @@ impl QueryError {
         }
     }
 
-    pub(crate) fn garbled(server: impl ToString, reason: impl ToString) -> Self {
+    pub(crate) fn garbled(server: &Target, reason: impl fmt::Display) -> Self {
         Self::Garbled {
             server: server.to_string(),
             reason: reason.to_string(),

@@ -1,4 +1,4 @@
-//! What a FlexConnect server says beside the gRPC status: ErrorInfo, and in its body how to ask again.
+//! What a FlexConnect server says beside the gRPC status: `ErrorInfo`, and in its body how to ask again.
 
 use arrow_flight::FlightDescriptor;
 use base64::Engine as _;

@@ -36,14 +36,14 @@ pub(crate) async fn probe(pool: &Pool, route: &Route) -> Result<(), QueryError> 
 
 /// The functions of the first server that can be reached.
 pub(crate) async fn list_functions(pool: &Pool, route: &Route) -> Result<Vec<Listed>, QueryError> {
-    let mut outcome = Err(QueryError::garbled("the data source", "it names no server"));
-    for target in &route.targets {
-        outcome = list_of(pool, target, route).await;
-        if !outcome.as_ref().is_err_and(QueryError::is_unreachable) {
-            break;
+    let mut targets = route.targets.iter().peekable();
+    while let Some(target) = targets.next() {
+        match list_of(pool, target, route).await {
+            Err(error) if error.is_unreachable() && targets.peek().is_some() => {}
+            listed => return listed,
         }
     }
-    outcome
+    unreachable!("a route has a server, and the last one returns")
 }
 
 async fn list_of(pool: &Pool, target: &Target, route: &Route) -> Result<Vec<Listed>, QueryError> {

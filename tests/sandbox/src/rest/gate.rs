@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::fault::{Effects, FaultKind, take_effects};
+use crate::fault::{Effects, WrongAnswer, take_effects};
 use crate::journal::Recorded;
 use crate::serve::ResetHandle;
 use crate::state::{Shared, lock};
@@ -53,7 +53,7 @@ async fn answer(state: &Shared, effects: Effects, mut request: Request, next: Ne
         return Problem::not_found().into_response();
     }
     if let Some(fault) = effects.answer {
-        return answer_fault(fault, &request);
+        return answer_wrongly(fault, &request);
     }
     match identify(&state.options, request.headers()) {
         Ok(caller) => request.extensions_mut().insert(caller),
@@ -73,7 +73,7 @@ pub(crate) async fn guard_own(State(state): State<Shared>, request: Request, nex
     dress(response)
 }
 
-fn answer_fault(fault: FaultKind, request: &Request) -> Response {
+fn answer_wrongly(fault: WrongAnswer, request: &Request) -> Response {
     let from_gateway = |status: StatusCode, text: &'static str| {
         let media = HeaderValue::from_static("text/plain; charset=UTF-8");
         let mut response = (status, [(CONTENT_TYPE, media)], text).into_response();
@@ -81,12 +81,12 @@ fn answer_fault(fault: FaultKind, request: &Request) -> Response {
         response
     };
     match fault {
-        FaultKind::Down => from_gateway(StatusCode::SERVICE_UNAVAILABLE, "Can't connect to upstream service"),
-        FaultKind::GatewayError => from_gateway(StatusCode::INTERNAL_SERVER_ERROR, "Unknown error"),
-        FaultKind::ServerError => Problem::server_error().into_response(),
-        FaultKind::Unauthorized => Stranger::InvalidToken.answer(request.headers()),
-        FaultKind::RateLimited(seconds) => rate_limited(seconds),
-        FaultKind::Garbage => {
+        WrongAnswer::Down => from_gateway(StatusCode::SERVICE_UNAVAILABLE, "Can't connect to upstream service"),
+        WrongAnswer::GatewayError => from_gateway(StatusCode::INTERNAL_SERVER_ERROR, "Unknown error"),
+        WrongAnswer::ServerError => Problem::server_error().into_response(),
+        WrongAnswer::Unauthorized => Stranger::InvalidToken.answer(request.headers()),
+        WrongAnswer::RateLimited(seconds) => rate_limited(seconds),
+        WrongAnswer::Garbage => {
             let media = HeaderValue::from_static("text/html");
             (
                 StatusCode::OK,
@@ -94,9 +94,6 @@ fn answer_fault(fault: FaultKind, request: &Request) -> Response {
                 "<html><body>Please stand by{{</body>",
             )
                 .into_response()
-        }
-        FaultKind::Slow(_) | FaultKind::ResetAfterWrite | FaultKind::CanonicalUrl => {
-            unreachable!("these faults answer nothing")
         }
     }
 }

@@ -95,7 +95,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Listing {
         let mut listing = Self {
             path: parts.uri.path().to_owned(),
             base: base(&parts.headers),
-            rest: kept.map(|pair| format!("&{pair}")).collect(),
+            rest: kept.flat_map(|pair| ["&", pair]).collect(),
             page: 0,
             size: DEFAULT_SIZE,
             sort: Vec::new(),

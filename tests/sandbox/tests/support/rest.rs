@@ -1,0 +1,146 @@
+//! A bare HTTP client for the sandbox, and documents to send.
+
+use std::sync::Arc;
+
+use flexconnect_sandbox::{DEFAULT_TOKEN, Sandbox};
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+/// Talks to one sandbox; follows no redirects.
+#[derive(Clone)]
+pub struct Rest {
+    endpoint: Arc<str>,
+    token: Option<String>,
+    client: Client,
+}
+
+/// An answer that was read to its end.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+    /// Null when the text is no JSON.
+    pub body: Value,
+}
+
+pub struct Call(RequestBuilder);
+
+impl Rest {
+    pub fn of(sandbox: &Sandbox) -> Self {
+        let client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
+        Self {
+            endpoint: sandbox.endpoint().into(),
+            token: Some(DEFAULT_TOKEN.to_owned()),
+            client,
+        }
+    }
+
+    pub fn token(self, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
+            ..self
+        }
+    }
+
+    pub fn anonymous(self) -> Self {
+        Self { token: None, ..self }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> Call {
+        let request = self.client.request(method, format!("{}{path}", self.endpoint));
+        Call(match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        })
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.request(Method::GET, path).send().await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.request(Method::POST, path).json(body).send().await
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Reply {
+        self.request(Method::PUT, path).json(body).send().await
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value) -> Reply {
+        self.request(Method::PATCH, path).json(body).send().await
+    }
+
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.request(Method::DELETE, path).send().await
+    }
+}
+
+impl Call {
+    pub fn accepting(self, media: &str) -> Self {
+        self.header("Accept", media)
+    }
+
+    pub fn header(self, name: &str, value: &str) -> Self {
+        Self(self.0.header(name, value))
+    }
+
+    pub fn body(self, media: &str, body: &str) -> Self {
+        Self(self.0.header("Content-Type", media).body(body.to_owned()))
+    }
+
+    /// A body in the media type that the path speaks.
+    pub fn json(self, body: &Value) -> Self {
+        self.body("application/json", &body.to_string())
+    }
+
+    pub async fn try_send(self) -> reqwest::Result<Reply> {
+        let response = self.0.send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await?;
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        Ok(Reply {
+            status,
+            headers,
+            text,
+            body,
+        })
+    }
+
+    pub async fn send(self) -> Reply {
+        self.try_send().await.unwrap()
+    }
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub fn detail(&self) -> &str {
+        self.body["detail"].as_str().unwrap()
+    }
+}
+
+/// The envelope of a write.
+pub fn document(id: &str, attributes: &Value) -> Value {
+    json!({ "data": { "id": id, "type": "dataSource", "attributes": attributes } })
+}
+
+/// The attributes of a FlexConnect data source.
+pub fn flexconnect() -> Value {
+    json!({
+        "name": "Sales",
+        "type": "FLEXCONNECT",
+        "schema": "",
+        "url": "grpc+tls://a:17001;grpc+tls://b:17001",
+        "token": "flight-token",
+        "cacheStrategy": "NEVER",
+        "parameters": [{ "name": "loadBalancing", "value": "round-robin" }],
+    })
+}
