@@ -1,0 +1,291 @@
+//! From the text of a file to the fleet that shall run here: the same reading, validating and building as in a cluster,
+//! then the few settings that differ on one machine. Pure, except for the random bits of new keys.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use flexconnect_crds::{DeletionPolicy, FlexConnectServer, Manifest, ManifestError, SecretKey};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{EnvVar, Secret};
+use sha2::{Digest as _, Sha256};
+use toml::{Table, Value};
+
+use crate::build::{
+    CERTIFICATE_KEY, CONFIG_KEY, Credentials, Kept, Objects, PRIVATE_KEY, Prepared, TOKENS_KEY, TlsError, build,
+    desired,
+};
+use crate::dereference::References;
+use crate::exposure::Endpoint;
+use crate::names::{FleetName, Ordinal};
+use crate::registration::Desired;
+use crate::validate::{DataSource, Invalid, MAX_URL, Tls, ValidatedFleet, validate};
+
+/// The host that replicas listen on, and the name that they advertise for it.
+pub(super) const LISTEN_HOST: &str = "127.0.0.1";
+pub(super) const ADVERTISED_HOST: &str = "localhost";
+/// How long a draining replica waits for late calls: one machine has no DNS or proxy that lags behind.
+const PROPAGATION_DELAY_SECONDS: i64 = 1;
+
+/// Why a file makes no fleet.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FleetError {
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("{field}: {message}")]
+    Field { field: String, message: String },
+}
+
+impl FleetError {
+    fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Field {
+            field: field.into(),
+            message: message.into(),
+        }
+    }
+
+    /// The error and its causes, as one sentence.
+    pub(super) fn sentence(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A fleet that shall run on this machine.
+#[derive(Clone)]
+pub(super) struct LocalFleet {
+    pub(super) name: FleetName,
+    pub(super) replicas: u16,
+    pub(super) settings: Arc<Settings>,
+    pub(super) sources: Vec<Source>,
+    fleet: Arc<ValidatedFleet>,
+    credentials: Credentials,
+}
+
+/// A data source, and what becomes of it in the end.
+#[derive(Clone)]
+pub(super) struct Source {
+    pub(super) source: DataSource,
+    pub(super) deletion_policy: DeletionPolicy,
+}
+
+/// What every replica is started with.
+pub(super) struct Settings {
+    /// The configuration as built for a cluster.
+    config: Table,
+    /// Files beside the configuration, by name; some hold secrets.
+    pub(super) files: Vec<(String, Vec<u8>)>,
+    /// The user's environment variables.
+    pub(super) environment: Vec<(String, String)>,
+    /// Whether the replicas speak TLS.
+    pub(super) tls: bool,
+    /// Seconds that a replica may take to drain before it is killed.
+    pub(super) drain_seconds: u64,
+    /// Differs when a replica has to be started anew.
+    pub(super) digest: [u8; 32],
+}
+
+/// Where one replica listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ports {
+    pub(super) flight: u16,
+    pub(super) health: u16,
+}
+
+impl LocalFleet {
+    /// Reads a file. `kept` holds the keys of an earlier reading and gets those of this one, so that an edit changes no
+    /// certificate and no token.
+    pub(super) fn read(text: &str, kept: &mut Kept) -> Result<Self, FleetError> {
+        let Manifest {
+            server: object,
+            secrets,
+        } = Manifest::read(text)?;
+        let references = References::from_iter(secrets);
+        let fleet = validate(&object, &references)?;
+        let environment = environment(&fleet.container.env, &references)?;
+        let sources = sources(&fleet, &object)?;
+        let objects = build(&fleet, kept, 0, Timestamp::now())?;
+        let credentials = objects.credentials();
+        let settings = Arc::new(settings(&fleet, &objects, environment));
+        let Objects { ca, tls, token, .. } = objects;
+        *kept = Kept { ca, tls, token };
+        let local = Self {
+            name: fleet.name.clone(),
+            replicas: fleet.replicas,
+            settings,
+            sources,
+            fleet: Arc::new(fleet),
+            credentials,
+        };
+        local.check_url_length()?;
+        Ok(local)
+    }
+
+    /// The data source as it shall be, with these ports behind it.
+    pub(super) fn desired(&self, source: &DataSource, ports: impl IntoIterator<Item = (u16, u16)>) -> Desired {
+        let endpoints: Vec<_> = ports
+            .into_iter()
+            .map(|(ordinal, port)| self.endpoint(ordinal, port))
+            .collect();
+        let mut desired = desired(&self.fleet, source, &endpoints, self.credentials.clone());
+        desired.own_hosts.insert(ADVERTISED_HOST.to_owned());
+        desired
+    }
+
+    /// The name of a replica, for people.
+    pub(super) fn replica_name(&self, ordinal: u16) -> String {
+        self.name.replica(Ordinal(ordinal))
+    }
+
+    pub(super) fn endpoint(&self, ordinal: u16, port: u16) -> Endpoint {
+        Endpoint {
+            ordinal: Ordinal(ordinal),
+            host: ADVERTISED_HOST.to_owned(),
+            port,
+            tls: self.settings.tls,
+        }
+    }
+
+    /// The names here have another length than those in a cluster, which were checked already.
+    fn check_url_length(&self) -> Result<(), FleetError> {
+        let length = (self.endpoint(0, u16::MAX).url().len() + 1) * usize::from(self.replicas);
+        if self.sources.is_empty() || length <= MAX_URL + 1 {
+            return Ok(());
+        }
+        let message = format!(
+            "the URLs of {} replicas have {} characters, and GoodData stores {MAX_URL}: use fewer replicas",
+            self.replicas,
+            length - 1
+        );
+        Err(FleetError::field("spec.replicas", message))
+    }
+}
+
+impl Settings {
+    /// The configuration of one replica, whose files lie in `directory`.
+    pub(super) fn render(&self, ports: Ports, directory: &Path) -> String {
+        let text = |text: &str| Value::String(text.to_owned());
+        let file = |name: &str| Value::String(format!("@{}", directory.join(name).display()));
+        let mut config = self.config.clone();
+        let server = config.entry("server").or_insert_with(|| Value::Table(Table::new()));
+        if let Value::Table(server) = server {
+            let mut set = |key: &str, value: Value| server.insert(key.to_owned(), value);
+            set("listen_host", text(LISTEN_HOST));
+            set("listen_port", Value::Integer(ports.flight.into()));
+            set("advertise_host", text(ADVERTISED_HOST));
+            set("advertise_port", Value::Integer(ports.flight.into()));
+            set("health_check_host", text(LISTEN_HOST));
+            set("health_check_port", Value::Integer(ports.health.into()));
+            if self.tls {
+                set("tls_certificate", file(CERTIFICATE_KEY));
+                set("tls_private_key", file(PRIVATE_KEY));
+            }
+            server
+                .entry("propagation_delay_sec")
+                .or_insert(Value::Integer(PROPAGATION_DELAY_SECONDS));
+        }
+        config.to_string()
+    }
+
+    /// The files that a replica reads its configuration from, in their order.
+    pub(super) fn config_files(&self) -> impl Iterator<Item = &str> {
+        let tokens = self
+            .files
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .filter(|name| *name == TOKENS_KEY);
+        std::iter::once(CONFIG_KEY).chain(tokens)
+    }
+}
+
+fn settings(fleet: &ValidatedFleet, objects: &Objects<Prepared>, environment: Vec<(String, String)>) -> Settings {
+    let text = objects.config.data.as_ref().and_then(|data| data.get(CONFIG_KEY));
+    // The text was written from a table a moment ago.
+    let config: Table = text.and_then(|text| text.parse().ok()).unwrap_or_default();
+    let data = |secret: Option<&Secret>, key: &str| {
+        let data = secret.and_then(|secret| secret.data.as_ref()?.get(key))?;
+        Some((key.to_owned(), data.0.clone()))
+    };
+    let files: Vec<_> = [
+        data(objects.tls.as_ref(), CERTIFICATE_KEY),
+        data(objects.tls.as_ref(), PRIVATE_KEY),
+        data(objects.token.as_ref(), TOKENS_KEY),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+
+    let mut hash = Sha256::new();
+    hash.update(config.to_string());
+    for (name, content) in &files {
+        hash.update(name);
+        hash.update(Sha256::digest(content));
+    }
+    for (name, value) in &environment {
+        hash.update(Sha256::digest(name));
+        hash.update(Sha256::digest(value));
+    }
+    Settings {
+        config,
+        files,
+        environment,
+        tls: fleet.tls == Tls::SelfSigned,
+        drain_seconds: fleet.drain.grace_period(),
+        digest: hash.finalize().into(),
+    }
+}
+
+/// The user's variables with their values. What only a pod has cannot be had here.
+fn environment(env: &[EnvVar], references: &References) -> Result<Vec<(String, String)>, FleetError> {
+    let value = |(index, variable): (usize, &EnvVar)| {
+        let field = format!("spec.server.env[{index}].valueFrom");
+        let secret = variable
+            .value_from
+            .as_ref()
+            .map(|source| source.secret_key_ref.as_ref());
+        let value = match secret {
+            None => variable.value.clone().unwrap_or_default(),
+            Some(Some(reference)) => {
+                let key = SecretKey {
+                    name: reference.name.clone(),
+                    key: reference.key.clone(),
+                };
+                references
+                    .text(&key)
+                    .map_err(|message| FleetError::field(field, message))?
+            }
+            Some(None) => {
+                let message = "only secretKeyRef can be used for local processes: give a value";
+                return Err(FleetError::field(field, message));
+            }
+        };
+        Ok((variable.name.clone(), value))
+    };
+    env.iter().enumerate().map(value).collect()
+}
+
+/// The data sources; in a file, unlike in a cluster, a Secret that is missing does not appear by itself.
+fn sources(fleet: &ValidatedFleet, object: &FlexConnectServer) -> Result<Vec<Source>, FleetError> {
+    let pairs = fleet.data_sources.iter().zip(&object.spec.data_sources);
+    let source = |(index, (source, written)): (usize, (&DataSource, &flexconnect_crds::DataSource))| {
+        if let Err(message) = &source.connection {
+            return Err(FleetError::field(
+                format!("spec.dataSources[{index}]"),
+                format!("{message}; add it to the file"),
+            ));
+        }
+        Ok(Source {
+            source: source.clone(),
+            deletion_policy: written.deletion_policy,
+        })
+    };
+    pairs.enumerate().map(source).collect()
+}

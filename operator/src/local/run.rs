@@ -1,0 +1,353 @@
+//! The run itself: one loop that hears of replicas, registrations, the file and signals, and carries out the next steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::directory::WorkDirectory;
+use super::events::{Row, RunEvent as Event};
+use super::file::WatchedFile;
+use super::fleet::LocalFleet;
+use super::log::Log;
+use super::ports::FlightPorts;
+use super::process::Program;
+use super::registrar::{MayBeRegistered, Registrar, Wanted};
+use super::replica::{Change, Replica};
+use super::report::Reporter;
+use super::steps::{Member, Phase, Steps, View, next_steps};
+use crate::build::Kept;
+
+/// Replicas and their changes come in bursts of a few; a full queue only makes a replica's task wait.
+const CHANGES: usize = 64;
+
+/// All that a run needs and that does not change while it goes on.
+pub(super) struct Setup {
+    pub(super) program: Program,
+    pub(super) port_base: u16,
+    pub(super) verbose: bool,
+    pub(super) reporter: Arc<Reporter>,
+    pub(super) directory: WorkDirectory,
+}
+
+/// One replica that runs.
+struct Running {
+    phase: Phase,
+    pid: Option<u32>,
+    port: u16,
+    url: String,
+    digest: [u8; 32],
+    drain: CancellationToken,
+}
+
+/// A run.
+pub(super) struct Run {
+    setup: Setup,
+    fleet: Arc<LocalFleet>,
+    kept: Kept,
+    ports: FlightPorts,
+    members: BTreeMap<u16, Running>,
+    tasks: JoinSet<()>,
+    kill: CancellationToken,
+    changes: mpsc::Receiver<(u16, Change)>,
+    changes_sender: mpsc::Sender<(u16, Change)>,
+    registrar: RegistrarHandle,
+    settled: bool,
+}
+
+/// What the run holds of the task that registers.
+struct RegistrarHandle {
+    task: JoinHandle<()>,
+    stop: CancellationToken,
+    wanted: watch::Sender<Option<Wanted>>,
+    reports: mpsc::Receiver<MayBeRegistered>,
+    registered: BTreeSet<u16>,
+    may_be_registered: MayBeRegistered,
+    /// The fleet as it was told last; another one has to be told even with the same replicas.
+    told: Option<Arc<LocalFleet>>,
+}
+
+impl RegistrarHandle {
+    /// The report may be older than what was told since.
+    fn heard(&mut self, report: MayBeRegistered) {
+        self.may_be_registered = report;
+        self.may_be_registered.extend(&self.registered);
+    }
+}
+
+/// The signals that end a run.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "interrupted",
+            _ = self.terminate.recv() => "told to terminate",
+            _ = self.hang_up.recv() => "the terminal is gone",
+        }
+    }
+}
+
+impl Run {
+    pub(super) fn new(setup: Setup, fleet: LocalFleet, kept: Kept) -> Self {
+        let stop = CancellationToken::new();
+        let (wanted, wanted_receiver) = watch::channel(None);
+        let (changes_sender, changes) = mpsc::channel(CHANGES);
+        let (reports_sender, reports) = mpsc::channel(CHANGES);
+        let registrar = Registrar::new(
+            wanted_receiver,
+            reports_sender,
+            stop.clone(),
+            Arc::clone(&setup.reporter),
+        );
+        let registrar = RegistrarHandle {
+            task: tokio::spawn(registrar.run()),
+            stop,
+            wanted,
+            reports,
+            registered: BTreeSet::new(),
+            may_be_registered: BTreeSet::new(),
+            told: None,
+        };
+        Self {
+            ports: FlightPorts::new(setup.port_base),
+            setup,
+            fleet: Arc::new(fleet),
+            kept,
+            members: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            kill: CancellationToken::new(),
+            changes,
+            changes_sender,
+            registrar,
+            settled: false,
+        }
+    }
+
+    /// Runs until a signal, and takes everything down again.
+    pub(super) async fn run(mut self, mut file: WatchedFile) -> std::io::Result<()> {
+        let mut signals = Signals::listen()?;
+        self.setup.reporter.report(&Event::Starting {
+            fleet: self.fleet.name.to_string(),
+            replicas: self.fleet.replicas,
+            server: self.setup.program.path.display().to_string(),
+            work_dir: self.setup.directory.path().display().to_string(),
+        });
+        let outcome = loop {
+            if let Err(error) = self.step() {
+                break Err(error);
+            }
+            tokio::select! {
+                reason = signals.next() => {
+                    self.setup.reporter.report(&Event::Stopping { reason: reason.to_owned() });
+                    break Ok(());
+                }
+                Some((ordinal, change)) = self.changes.recv() => self.apply(ordinal, change),
+                Some(report) = self.registrar.reports.recv() => self.registrar.heard(report),
+                text = file.changed() => self.follow(text),
+            }
+        };
+        self.end(signals).await;
+        outcome
+    }
+
+    /// Takes the new text of the file, or says why not.
+    fn follow(&mut self, text: Result<String, String>) {
+        let mut kept = self.kept.clone();
+        let fleet = text.and_then(|text| LocalFleet::read(&text, &mut kept).map_err(|error| error.sentence()));
+        let fleet = fleet.and_then(|fleet| {
+            if fleet.name == self.fleet.name {
+                Ok(fleet)
+            } else {
+                Err(format!(
+                    "metadata.name: {} cannot become {}: end this run and start another",
+                    self.fleet.name, fleet.name
+                ))
+            }
+        });
+        match fleet {
+            Ok(fleet) => {
+                self.setup.reporter.report(&Event::Changed {
+                    replicas: fleet.replicas,
+                });
+                (self.fleet, self.kept, self.settled) = (Arc::new(fleet), kept, false);
+            }
+            Err(message) => self.setup.reporter.report(&Event::ChangeRefused { message }),
+        }
+    }
+
+    fn apply(&mut self, ordinal: u16, change: Change) {
+        let Some(member) = self.members.get_mut(&ordinal) else {
+            return;
+        };
+        let draining = member.phase == Phase::Draining;
+        match change {
+            Change::Gone => {
+                self.members.remove(&ordinal);
+            }
+            Change::Started { pid } => member.pid = Some(pid),
+            Change::Ready if !draining => member.phase = Phase::Ready,
+            Change::Down if !draining => {
+                // One that never was ready goes on starting.
+                if member.phase == Phase::Ready {
+                    member.phase = Phase::Down;
+                }
+                self.settled = false;
+            }
+            Change::Ready | Change::Down => {}
+        }
+    }
+
+    /// Decides what to do next, and does it.
+    fn step(&mut self) -> std::io::Result<()> {
+        let digest = self.fleet.settings.digest;
+        let members = self.members.iter().map(|(ordinal, running)| {
+            (
+                *ordinal,
+                Member {
+                    phase: running.phase,
+                    current: running.digest == digest,
+                },
+            )
+        });
+        let members: BTreeMap<_, _> = members.collect();
+        let Steps { start, drain, register } = next_steps(&View {
+            wanted: self.fleet.replicas,
+            members: &members,
+            registering: !self.fleet.sources.is_empty(),
+            registered: &self.registrar.registered,
+            may_be_registered: &self.registrar.may_be_registered,
+        });
+        for ordinal in start {
+            self.start(ordinal)?;
+        }
+        for ordinal in drain {
+            if let Some(running) = self.members.get_mut(&ordinal) {
+                running.phase = Phase::Draining;
+                running.drain.cancel();
+            }
+        }
+        self.register(register);
+        self.settle();
+        Ok(())
+    }
+
+    fn start(&mut self, ordinal: u16) -> std::io::Result<()> {
+        let name = self.fleet.replica_name(ordinal);
+        let port = self.ports.port(ordinal)?;
+        let url = self.fleet.endpoint(ordinal, port).url();
+        let log_path: PathBuf = self.setup.directory.path().join(format!("{name}.log"));
+        let drain = CancellationToken::new();
+        let replica = Replica {
+            ordinal,
+            name: name.clone(),
+            url: url.clone(),
+            flight_port: port,
+            settings: Arc::clone(&self.fleet.settings),
+            program: self.setup.program.clone(),
+            directory: self.setup.directory.replica(&name)?,
+            log: Log::open(log_path, self.setup.verbose.then_some(name))?,
+            reporter: Arc::clone(&self.setup.reporter),
+            changes: self.changes_sender.clone(),
+            drain: drain.clone(),
+            kill: self.kill.clone(),
+        };
+        let digest = self.fleet.settings.digest;
+        self.tasks.spawn(replica.run());
+        let phase = Phase::Starting;
+        self.members.insert(
+            ordinal,
+            Running {
+                phase,
+                pid: None,
+                port,
+                url,
+                digest,
+                drain,
+            },
+        );
+        Ok(())
+    }
+
+    /// Tells the registrar when there is something new to tell.
+    fn register(&mut self, replicas: Option<BTreeSet<u16>>) {
+        let Some(replicas) = replicas else { return };
+        let registrar = &mut self.registrar;
+        let same_fleet = registrar
+            .told
+            .as_ref()
+            .is_some_and(|told| Arc::ptr_eq(told, &self.fleet));
+        if same_fleet && registrar.registered == replicas {
+            return;
+        }
+        let port = |ordinal: &u16| Some((*ordinal, self.members.get(ordinal)?.port));
+        let wanted = Wanted {
+            fleet: Arc::clone(&self.fleet),
+            replicas: replicas.iter().filter_map(port).collect(),
+        };
+        // Until the registrar reports, GoodData may know the old ones and the new ones.
+        registrar.may_be_registered.extend(&replicas);
+        registrar.registered = replicas;
+        registrar.told = Some(Arc::clone(&self.fleet));
+        registrar.wanted.send_replace(Some(wanted));
+    }
+
+    /// Shows the replicas once all that shall run are ready.
+    fn settle(&mut self) {
+        let wanted = usize::from(self.fleet.replicas);
+        let digest = self.fleet.settings.digest;
+        let ready = |running: &Running| running.phase == Phase::Ready && running.digest == digest;
+        let settled = self.members.len() == wanted && self.members.values().all(ready);
+        if settled && !self.settled {
+            let row = |(ordinal, running): (&u16, &Running)| Row {
+                replica: self.fleet.replica_name(*ordinal),
+                pid: running.pid,
+                url: running.url.clone(),
+                state: "ready",
+            };
+            self.setup.reporter.report(&Event::Settled {
+                replicas: self.members.iter().map(row).collect(),
+            });
+        }
+        self.settled = settled;
+    }
+
+    /// Takes the data sources away as they ask for it, then lets every replica drain. A second signal kills.
+    async fn end(mut self, mut signals: Signals) {
+        self.registrar.stop.cancel();
+        let drain = async {
+            // A panic in there was printed already, and must not keep the replicas from being drained.
+            let _ = (&mut self.registrar.task).await;
+            for running in self.members.values() {
+                running.drain.cancel();
+            }
+            while self.tasks.join_next().await.is_some() {
+                while self.changes.try_recv().is_ok() {}
+            }
+        };
+        tokio::pin!(drain);
+        loop {
+            tokio::select! {
+                () = &mut drain => break,
+                _ = signals.next() => self.kill.cancel(),
+            }
+        }
+        self.setup.reporter.report(&Event::Stopped);
+    }
+}
