@@ -1,1 +1,6 @@
-//! What every controller needs: back-off, events, telemetry.
+//! What every controller needs: back-off, events, health, telemetry.
+
+pub mod backoff;
+pub mod events;
+pub mod health;
+pub mod telemetry;

@@ -12,6 +12,7 @@ mod tests;
 
 use std::fmt;
 
+pub(crate) use data_source::connection;
 pub use fleet::{Auth, Container, DataSource, Drain, Exposure, Tls, ValidatedFleet};
 use flexconnect_crds as crd;
 use flexconnect_crds::{FlexConnectServer, REPLICA_PLACEHOLDER, SecretKey};

@@ -1,4 +1,4 @@
-//! The dereference step: reads what the object refers to, and what there is of the fleet already.
+//! The Secrets that an object names, and the texts in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,1 +1,0 @@
-//! The apply step: server-side apply of what was built, and removal of what is no longer built.

@@ -1,1 +1,0 @@
-//! The controller: watches, the finalizer, and the five steps of one pass.

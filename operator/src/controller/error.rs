@@ -1,0 +1,79 @@
+//! Why a pass ended early. Its class alone decides when the next one comes.
+
+use std::error::Error as _;
+
+use thiserror::Error;
+
+use crate::apply::ApplyError;
+use crate::build::TlsError;
+use crate::registration::Class;
+
+/// Why a pass ended early.
+#[derive(Debug, Error)]
+pub enum PassError {
+    /// Something could not be read.
+    #[error("failed to read from the API server")]
+    Read(#[source] Box<kube::Error>),
+    /// The finalizer could not be set or taken away.
+    #[error("failed to change the finalizers of the object")]
+    Finalizer(#[source] Box<kube::Error>),
+    /// The status could not be written.
+    #[error("failed to write the status of the object")]
+    Status(#[source] Box<kube::Error>),
+    /// A key or certificate could not be made.
+    #[error("failed to build the fleet")]
+    Build(#[from] TlsError),
+    /// A child could not be written.
+    #[error("failed to apply the fleet")]
+    Apply(#[from] ApplyError),
+}
+
+impl PassError {
+    /// When another attempt makes sense.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Build(_) | Self::Apply(ApplyError::Foreign { .. }) => Class::Blocked,
+            Self::Read(source) | Self::Finalizer(source) | Self::Status(source) => class_of(source),
+            Self::Apply(ApplyError::Request { source, .. }) => class_of(source),
+        }
+    }
+
+    /// Whether somebody else changed the object at the same time, which is normal.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        match self {
+            Self::Read(source) | Self::Finalizer(source) | Self::Status(source) => is_conflict(source),
+            Self::Apply(ApplyError::Request { source, .. }) => is_conflict(source),
+            Self::Build(_) | Self::Apply(ApplyError::Foreign { .. }) => false,
+        }
+    }
+
+    /// The error and its causes, in one line. Texts that hold the next one already are not repeated.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let next = error.to_string();
+            if !text.contains(&next) {
+                text = format!("{text}: {next}");
+            }
+            cause = error.source();
+        }
+        text
+    }
+}
+
+fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_conflict())
+}
+
+/// What the API server refuses stays refused until somebody changes something; all else goes away by itself.
+fn class_of(error: &kube::Error) -> Class {
+    match error {
+        kube::Error::Api(status) if status.is_conflict() => Class::Transient,
+        kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429 => Class::Blocked,
+        _ => Class::Transient,
+    }
+}

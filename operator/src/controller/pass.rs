@@ -1,0 +1,201 @@
+//! One pass over an object: dereference, validate, build, apply, register, status.
+
+use flexconnect_crds::{DataSourceStatus, DeletionPolicy, FlexConnectServer, FlexConnectServerStatus};
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use kube::ResourceExt as _;
+use tracing::info;
+
+use super::register::{self, Registration};
+use super::{Context, Outcome, PassError, finalize};
+use crate::apply::{Applier, ApplyError};
+use crate::build::{self, Applied, Objects};
+use crate::dereference::{observe, read_references, ready_replicas};
+use crate::names::Ordinal;
+use crate::reason::Reason;
+use crate::registration::Class;
+use crate::rollout;
+use crate::runtime::events::Tone;
+use crate::status::{self, Finding, READY, SourceStatus, find};
+use crate::validate::{Invalid, ValidatedFleet, validate};
+
+/// One pass. What keeps the object from becoming a fleet is told in its status.
+pub(super) async fn pass(object: &FlexConnectServer, context: &Context) -> Result<Outcome, PassError> {
+    finalize::guard(object, context).await?;
+    let read = |source| PassError::Read(Box::new(source));
+    let references = read_references(&context.client, object).await.map_err(read)?;
+    let fleet = match validate(object, &references) {
+        Ok(fleet) => fleet,
+        Err(invalid) => return refuse(object, &invalid, context).await,
+    };
+    let observed = observe(&context.client, object).await.map_err(read)?;
+    let kept = observed.kept(fleet.uid.as_deref());
+    let mut objects = build::build(&fleet, &kept, observed.serving(), Timestamp::now())?;
+
+    let replicas = rollout::replicas_now(&fleet, observed.stateful_set.as_ref(), recorded_urls(object));
+    let wanted = objects.stateful_set.clone();
+    scale(&mut objects.stateful_set, replicas);
+    let applier = Applier::new(&context.client, &fleet);
+    let applied = match applier.apply(objects, &observed).await {
+        Ok(applied) => applied,
+        Err(error) => return Err(tell(object, error, context).await),
+    };
+
+    let mut registration = register::register(object, &fleet, &applied, context).await;
+    let mut set = applied.stateful_set.clone();
+    if replicas != fleet.replicas && may_scale_in(&fleet, &set, &registration) {
+        set = applier.stateful_set(wanted, Some(&set)).await?;
+    }
+    let status = fleet_status(object, &fleet, &applied, &set, &registration, context)
+        .await
+        .map_err(read)?;
+    write_status(object, &status, context).await?;
+    for (tone, reason, note) in registration.news.drain(..) {
+        context.events.publish(object, tone, reason, &note).await;
+    }
+    Ok(registration.worst.map_or(Outcome::Settled, Outcome::Unsettled))
+}
+
+fn scale(set: &mut StatefulSet, replicas: u16) {
+    if let Some(spec) = &mut set.spec {
+        spec.replicas = Some(replicas.into());
+    }
+}
+
+/// The URLs of all data sources that the status remembers, those that are no longer asked for excepted: nobody could
+/// take a replica out of them.
+fn recorded_urls(object: &FlexConnectServer) -> impl Iterator<Item = &str> {
+    let asked_for = |source: &&DataSourceStatus| {
+        object
+            .spec
+            .data_sources
+            .iter()
+            .any(|asked| asked.endpoint == source.endpoint && asked.id == source.id)
+    };
+    let sources = object.status.iter().flat_map(|status| &status.data_sources);
+    sources.filter(asked_for).filter_map(|source| source.url.as_deref())
+}
+
+/// Whether no data source names a replica beyond the wanted ones any more.
+fn may_scale_in(fleet: &ValidatedFleet, set: &StatefulSet, registration: &Registration) -> bool {
+    let records = registration.sources.iter().filter_map(|source| source.record.as_ref());
+    rollout::replicas_now(fleet, Some(set), records.map(|record| record.url.as_str())) == fleet.replicas
+}
+
+/// The status of a fleet. The pods are asked only while some replicas are not ready.
+async fn fleet_status(
+    object: &FlexConnectServer,
+    fleet: &ValidatedFleet,
+    applied: &Objects<Applied>,
+    set: &StatefulSet,
+    registration: &Registration,
+    context: &Context,
+) -> kube::Result<FlexConnectServerStatus> {
+    let sources: &[SourceStatus] = &registration.sources;
+    let ready: Vec<Ordinal> = if fleet.replicas == 0 || rollout::is_settled(set, fleet.replicas) {
+        Vec::new()
+    } else {
+        let selector = applied
+            .stateful_set
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.selector.match_labels.as_ref());
+        let selector = selector
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect::<Vec<_>>();
+        ready_replicas(&context.client, fleet.namespace.as_str(), &selector.join(",")).await?
+    };
+    Ok(status::of_fleet(object, fleet, set, &ready, sources, Timestamp::now()))
+}
+
+/// Tells what is wrong with the object. The fleet stays as it is.
+async fn refuse(object: &FlexConnectServer, invalid: &Invalid, context: &Context) -> Result<Outcome, PassError> {
+    let (reason, class) = if invalid.fields.is_empty() {
+        (Reason::ReferenceMissing, Class::Blocked)
+    } else {
+        (Reason::InvalidSpec, Class::Terminal)
+    };
+    let finding = Finding::bad(READY, reason, invalid.to_string());
+    write_status(
+        object,
+        &status::with_finding(object, finding, Timestamp::now()),
+        context,
+    )
+    .await?;
+    Ok(Outcome::Unsettled(class))
+}
+
+/// Tells why the fleet could not be applied, unless it is a matter of seconds.
+async fn tell(object: &FlexConnectServer, error: ApplyError, context: &Context) -> PassError {
+    let reason = match &error {
+        ApplyError::Foreign { .. } => Reason::ForeignObject,
+        ApplyError::Request { .. } => Reason::ApplyFailed,
+    };
+    let error = PassError::Apply(error);
+    let told = match error.class() {
+        Class::Transient => Ok(()),
+        Class::Blocked | Class::Terminal => {
+            let finding = Finding::bad(READY, reason, error.text());
+            write_status(
+                object,
+                &status::with_finding(object, finding, Timestamp::now()),
+                context,
+            )
+            .await
+        }
+    };
+    told.err().unwrap_or(error)
+}
+
+/// Writes the status when it changed, and publishes an event for each condition with a new reason.
+pub(super) async fn write_status(
+    object: &FlexConnectServer,
+    status: &FlexConnectServerStatus,
+    context: &Context,
+) -> Result<(), PassError> {
+    let wrote = status::write(&context.client, object, status).await;
+    if !wrote.map_err(|source| PassError::Status(Box::new(source)))? {
+        return Ok(());
+    }
+    let before = object
+        .status
+        .as_ref()
+        .map(|status| status.conditions.as_slice())
+        .unwrap_or_default();
+    for condition in &status.conditions {
+        let known = find(before, &condition.type_);
+        if known.is_some_and(|known| known.reason == condition.reason && known.status == condition.status) {
+            continue;
+        }
+        info!(
+            namespace = object.namespace(),
+            name = object.name_any(),
+            condition = condition.type_,
+            status = condition.status,
+            reason = condition.reason,
+            message = condition.message,
+            "condition changed"
+        );
+        let tone = if condition.status == "True" {
+            Tone::Normal
+        } else {
+            Tone::Warning
+        };
+        context
+            .events
+            .publish_text(object, tone, &condition.reason, &condition.message)
+            .await;
+    }
+    Ok(())
+}
+
+/// Whether a data source has to be deleted together with the object.
+pub(super) fn has_to_clean_up(object: &FlexConnectServer) -> bool {
+    object
+        .spec
+        .data_sources
+        .iter()
+        .any(|source| source.deletion_policy == DeletionPolicy::Delete)
+}

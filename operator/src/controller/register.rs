@@ -1,0 +1,189 @@
+//! The data sources of one fleet in one pass. Whatever goes wrong here, the fleet goes on.
+
+use std::time::Duration;
+
+use flexconnect_crds::FlexConnectServer;
+use futures::future::join_all;
+use kube::ResourceExt as _;
+
+use super::Context;
+use crate::build::{Applied, Credentials, Objects, desired};
+use crate::reason::Reason;
+use crate::registration::{self, Class, Client, Record, RegistrationError, TestOutcome};
+use crate::rollout;
+use crate::runtime::events::Tone;
+use crate::status::{self, SourceStatus};
+use crate::validate::{DataSource, ValidatedFleet};
+
+/// What became of the data sources.
+#[derive(Debug, Default)]
+pub(super) struct Registration {
+    /// Each of them, as the status shall tell it.
+    pub sources: Vec<SourceStatus>,
+    /// What the next pass has to wait for; None: nothing.
+    pub worst: Option<Class>,
+    /// What a person would want to know.
+    pub news: Vec<(Tone, Reason, String)>,
+}
+
+/// One data source, and what the pass has to do about it.
+struct Outcome {
+    status: SourceStatus,
+    class: Option<Class>,
+    writes: u32,
+}
+
+/// Registers every data source of a fleet, all at the same time.
+pub(super) async fn register(
+    object: &FlexConnectServer,
+    fleet: &ValidatedFleet,
+    applied: &Objects<Applied>,
+    context: &Context,
+) -> Registration {
+    let passes = fleet
+        .data_sources
+        .iter()
+        .map(|source| one(object, fleet, source, applied, context));
+    let mut registration = Registration {
+        news: released(object),
+        ..Registration::default()
+    };
+    for outcome in join_all(passes).await {
+        if outcome.writes > 0 {
+            let SourceStatus { id, endpoint, .. } = &outcome.status;
+            let note = format!("data source {id} at {endpoint} was created or changed");
+            registration.news.push((Tone::Normal, Reason::DataSourceChanged, note));
+        }
+        registration.worst = urgent(registration.worst, outcome.class);
+        registration.sources.push(outcome.status);
+    }
+    registration
+}
+
+/// The class that asks for the earliest look.
+fn urgent(one: Option<Class>, other: Option<Class>) -> Option<Class> {
+    let rank = |class: &Class| match class {
+        Class::Transient => 0,
+        Class::Blocked => 1,
+        Class::Terminal => 2,
+    };
+    one.into_iter().chain(other).min_by_key(rank)
+}
+
+/// Data sources that are no longer asked for. Their credentials are gone from the spec, so they stay as they are.
+fn released(object: &FlexConnectServer) -> Vec<(Tone, Reason, String)> {
+    let sources = object.status.iter().flat_map(|status| &status.data_sources);
+    let released = sources.filter(|known| {
+        known.hash.is_some()
+            && !object
+                .spec
+                .data_sources
+                .iter()
+                .any(|asked| asked.endpoint == known.endpoint && asked.id == known.id)
+    });
+    let note = |known: &flexconnect_crds::DataSourceStatus| {
+        format!(
+            "data source {} at {} is no longer in the spec, and stays in GoodData as it is",
+            known.id, known.endpoint
+        )
+    };
+    released
+        .map(|known| (Tone::Normal, Reason::DataSourceReleased, note(known)))
+        .collect()
+}
+
+async fn one(
+    object: &FlexConnectServer,
+    fleet: &ValidatedFleet,
+    source: &DataSource,
+    applied: &Objects<Applied>,
+    context: &Context,
+) -> Outcome {
+    let before = status::record(object, &source.endpoint, &source.id);
+    let outcome =
+        |record: Option<Record>, trouble: Option<(Reason, String)>, class: Option<Class>, writes: u32| Outcome {
+            status: SourceStatus {
+                id: source.id.clone(),
+                endpoint: source.endpoint.clone(),
+                record,
+                trouble,
+            },
+            class,
+            writes,
+        };
+    let trouble =
+        |reason: Reason, text: String, class: Option<Class>| outcome(before.clone(), Some((reason, text)), class, 0);
+
+    if fleet.replicas == 0 {
+        let text = "no replicas are wanted; the data source stays as it is".to_owned();
+        return trouble(Reason::Stopped, text, None);
+    }
+    let connection = match &source.connection {
+        Ok(connection) => connection,
+        Err(message) => return trouble(Reason::CredentialsMissing, message.clone(), Some(Class::Blocked)),
+    };
+    let registered_url = before.as_ref().map(|record| record.url.as_str());
+    let endpoints = rollout::registrable(fleet, Some(&applied.stateful_set), registered_url);
+    if endpoints.is_empty() {
+        let text = "the replicas have to be ready first".to_owned();
+        // The watch of the StatefulSet tells when they are.
+        return trouble(Reason::WaitingForReplicas, text, None);
+    }
+    let pause = format!("{}/{} {} {}", fleet.namespace, fleet.name, source.endpoint, source.id);
+    if let Some(left) = context.backoff.paused(&pause) {
+        let text = format!(
+            "GoodData asked for a pause of {} s more",
+            left.as_secs().next_multiple_of(10)
+        );
+        return trouble(
+            Reason::Registration(registration::Reason::RateLimited),
+            text,
+            Some(Class::Terminal),
+        );
+    }
+
+    let Credentials { token, ca_pem } = applied.credentials();
+    let desired = desired(fleet, source, &endpoints, Credentials { token, ca_pem });
+    let was_registered = is_registered(object, source);
+    let attempt = async {
+        let client = Client::new(connection)?;
+        let registered = registration::reconcile(&client, &desired, before.as_ref()).await?;
+        let tested = match registered.tested {
+            // It was never found to work: ask again, until it does.
+            TestOutcome::NotTested if !was_registered => registration::test(&client, &source.id).await,
+            tested => tested,
+        };
+        Ok::<_, RegistrationError>((registered.record, registered.writes, tested))
+    };
+    match attempt.await {
+        Ok((record, writes, TestOutcome::Failed { message })) => {
+            let text = format!("GoodData cannot reach the fleet: {message}");
+            let reason = Reason::Registration(registration::Reason::ConnectionTestFailed);
+            outcome(Some(record), Some((reason, text)), Some(Class::Transient), writes)
+        }
+        Ok((record, writes, TestOutcome::NotTested | TestOutcome::Succeeded | TestOutcome::Unknown { .. })) => {
+            outcome(Some(record), None, None, writes)
+        }
+        Err(error) => {
+            if let Some(time) = error.retry_after().filter(|time| *time > Duration::ZERO) {
+                context.backoff.pause(&pause, time);
+            }
+            tracing::warn!(
+                namespace = object.namespace(), name = object.name_any(), data_source = source.id,
+                reason = %error.reason(), error = error.message(), "registration failed"
+            );
+            trouble(
+                Reason::Registration(error.reason()),
+                error.message(),
+                Some(error.class()),
+            )
+        }
+    }
+}
+
+fn is_registered(object: &FlexConnectServer, source: &DataSource) -> bool {
+    let sources = object.status.iter().flat_map(|status| &status.data_sources);
+    sources
+        .clone()
+        .any(|known| known.endpoint == source.endpoint && known.id == source.id && known.registered)
+}

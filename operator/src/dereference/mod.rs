@@ -1,0 +1,167 @@
+//! The dereference step: reads what the object refers to, and what there is of the fleet already.
+
+mod references;
+
+use std::fmt;
+
+use flexconnect_crds::FlexConnectServer;
+use futures::{StreamExt as _, TryStreamExt as _, future, stream};
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
+use kube::api::ListParams;
+use kube::{Api, Client, Resource, ResourceExt as _};
+pub use references::{References, named_secrets};
+
+use crate::build::{APPLICATION, INSTANCE_LABEL, Kept, MANAGED_BY_LABEL, NAME_LABEL, OPERATOR};
+use crate::names::{FleetName, Ordinal};
+
+/// How many requests of one pass are on their way at the same time.
+const CONCURRENT_READS: usize = 8;
+
+/// What there is of a fleet, whoever made it.
+#[derive(Clone, Default)]
+pub struct Observed {
+    /// The Secret with the name of the fleet's CA.
+    pub ca: Option<Secret>,
+    /// The Secret with the name of the replicas' certificate.
+    pub tls: Option<Secret>,
+    /// The Secret with the name of the token.
+    pub token: Option<Secret>,
+    /// The `ConfigMap` with the name of the configuration.
+    pub config: Option<ConfigMap>,
+    /// The Services with the labels of the fleet.
+    pub services: Vec<Service>,
+    /// The `StatefulSet` with the name of the fleet.
+    pub stateful_set: Option<StatefulSet>,
+}
+
+impl fmt::Debug for Observed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let services = self
+            .services
+            .iter()
+            .map(kube::ResourceExt::name_any)
+            .collect::<Vec<_>>();
+        formatter
+            .debug_struct("Observed")
+            .field("services", &services)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Observed {
+    /// The keys and tokens that are the fleet's own. Those in a Secret of another owner are none of ours.
+    #[must_use]
+    pub fn kept(&self, uid: Option<&str>) -> Kept {
+        let own = |secret: &Option<Secret>| secret.clone().filter(|secret| is_owned(secret, uid));
+        Kept {
+            ca: own(&self.ca),
+            tls: own(&self.tls),
+            token: own(&self.token),
+        }
+    }
+
+    /// How many replicas still run, wanted or not.
+    #[must_use]
+    pub fn serving(&self) -> u16 {
+        let status = self.stateful_set.as_ref().and_then(|set| set.status.as_ref());
+        status
+            .and_then(|status| u16::try_from(status.replicas).ok())
+            .unwrap_or(0)
+    }
+}
+
+/// Whether an object is controlled by the owner with this uid.
+#[must_use]
+pub fn is_owned<K: Resource>(object: &K, uid: Option<&str>) -> bool {
+    let owners = object.meta().owner_references.as_deref().unwrap_or_default();
+    uid.is_some()
+        && owners
+            .iter()
+            .any(|owner| owner.controller == Some(true) && Some(owner.uid.as_str()) == uid)
+}
+
+/// Reads the Secrets that an object names. Those that are not there are left out.
+///
+/// # Errors
+/// When the API server does not answer, or forbids it.
+pub async fn read_references(client: &Client, object: &FlexConnectServer) -> kube::Result<References> {
+    let api = Api::<Secret>::namespaced(client.clone(), &object.namespace().unwrap_or_default());
+    let reads = named_secrets(&object.spec).into_iter().map(|name| api.get_opt(name));
+    let reads = reads.collect::<Vec<_>>();
+    let secrets: Vec<_> = stream::iter(reads).buffered(CONCURRENT_READS).try_collect().await?;
+    Ok(secrets.into_iter().flatten().collect())
+}
+
+/// Reads what there is of a fleet. Nothing is there of an object whose name no fleet can have.
+///
+/// # Errors
+/// When the API server does not answer, or forbids it.
+pub async fn observe(client: &Client, object: &FlexConnectServer) -> kube::Result<Observed> {
+    let Some(name) = FleetName::parse(&object.name_any()) else {
+        return Ok(Observed::default());
+    };
+    let namespace = object.namespace().unwrap_or_default();
+    let secrets = Api::<Secret>::namespaced(client.clone(), &namespace);
+    let configs = Api::<ConfigMap>::namespaced(client.clone(), &namespace);
+    let services = Api::<Service>::namespaced(client.clone(), &namespace);
+    let stateful_sets = Api::<StatefulSet>::namespaced(client.clone(), &namespace);
+    let labelled = ListParams::default().labels(&format!(
+        "{NAME_LABEL}={APPLICATION},{INSTANCE_LABEL}={name},{MANAGED_BY_LABEL}={OPERATOR}"
+    ));
+    let (ca_name, tls_name, token_name) = (name.ca_secret(), name.tls_secret(), name.token_secret());
+    let (config_name, set_name) = (name.config_map(), name.stateful_set());
+    let (ca, tls, token, config, services, stateful_set) = future::try_join(
+        future::try_join3(
+            secrets.get_opt(&ca_name),
+            secrets.get_opt(&tls_name),
+            secrets.get_opt(&token_name),
+        ),
+        future::try_join3(
+            configs.get_opt(&config_name),
+            services.list(&labelled),
+            stateful_sets.get_opt(&set_name),
+        ),
+    )
+    .await
+    .map(|((ca, tls, token), (config, services, set))| (ca, tls, token, config, services.items, set))?;
+    Ok(Observed {
+        ca,
+        tls,
+        token,
+        config,
+        services,
+        stateful_set,
+    })
+}
+
+/// Reads which replicas are ready.
+///
+/// # Errors
+/// When the API server does not answer, or forbids it.
+pub async fn ready_replicas(client: &Client, namespace: &str, selector: &str) -> kube::Result<Vec<Ordinal>> {
+    let pods = Api::<Pod>::namespaced(client.clone(), namespace);
+    let pods = pods.list(&ListParams::default().labels(selector)).await?;
+    Ok(pods
+        .items
+        .iter()
+        .filter(|pod| is_ready(pod))
+        .filter_map(ordinal)
+        .collect())
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_deref())
+        .unwrap_or_default();
+    conditions
+        .iter()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+fn ordinal(pod: &Pod) -> Option<Ordinal> {
+    let (_, ordinal) = pod.metadata.name.as_deref()?.rsplit_once('-')?;
+    ordinal.parse().ok().map(Ordinal)
+}

@@ -1,0 +1,79 @@
+//! The one list of reasons, for conditions, events and logs.
+
+use std::fmt;
+
+use crate::registration;
+
+/// Why something is as it is: one stable word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Every replica is ready.
+    AllReplicasReady,
+    /// Some replicas are not ready.
+    ReplicasNotReady,
+    /// No replicas are wanted.
+    Stopped,
+    /// The object is wrong; it has to change.
+    InvalidSpec,
+    /// A Secret that the servers need is missing or cannot be used.
+    ReferenceMissing,
+    /// There is an object of that name, and it belongs to somebody else.
+    ForeignObject,
+    /// The API server refuses an object.
+    ApplyFailed,
+    /// Every data source is as it shall be.
+    Registered,
+    /// No data source is asked for.
+    NothingToRegister,
+    /// The replicas were never all ready.
+    WaitingForReplicas,
+    /// A Secret with credentials of GoodData is missing or cannot be used.
+    CredentialsMissing,
+    /// GoodData does not, or cannot, do what it is asked.
+    Registration(registration::Reason),
+    /// A data source was created or changed.
+    DataSourceChanged,
+    /// A data source was deleted.
+    DataSourceDeleted,
+    /// A data source was not deleted, because it is not ours.
+    DataSourceLeftAlone,
+    /// A data source could not be deleted, and is not waited for any longer.
+    DataSourceLeftBehind,
+    /// A data source is no longer in the spec, and stays in GoodData.
+    DataSourceReleased,
+    /// The object waits for its data sources to be deleted.
+    Deleting,
+}
+
+impl Reason {
+    /// The word itself.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AllReplicasReady => "AllReplicasReady",
+            Self::ReplicasNotReady => "ReplicasNotReady",
+            Self::Stopped => "Stopped",
+            Self::InvalidSpec => "InvalidSpec",
+            Self::ReferenceMissing => "ReferenceMissing",
+            Self::ForeignObject => "ForeignObject",
+            Self::ApplyFailed => "ApplyFailed",
+            Self::Registered => "Registered",
+            Self::NothingToRegister => "NothingToRegister",
+            Self::WaitingForReplicas => "WaitingForReplicas",
+            Self::CredentialsMissing => "CredentialsMissing",
+            Self::Registration(reason) => reason.as_str(),
+            Self::DataSourceChanged => "DataSourceChanged",
+            Self::DataSourceDeleted => "DataSourceDeleted",
+            Self::DataSourceLeftAlone => "DataSourceLeftAlone",
+            Self::DataSourceLeftBehind => "DataSourceLeftBehind",
+            Self::DataSourceReleased => "DataSourceReleased",
+            Self::Deleting => "Deleting",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}

@@ -1,1 +1,0 @@
-//! The status step: what the API server answered, as conditions and endpoints.

@@ -1,0 +1,180 @@
+//! The status step: what the API server and GoodData answered, as conditions and endpoints. The computing is pure; the
+//! one write happens only on change.
+
+mod conditions;
+
+use flexconnect_crds::{DataSourceStatus, EndpointStatus, FlexConnectServer, FlexConnectServerStatus};
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client, Resource as _, ResourceExt as _};
+use serde_json::json;
+
+pub use self::conditions::{Finding, READY, REGISTERED, find};
+use crate::build::selector;
+use crate::exposure;
+use crate::names::Ordinal;
+use crate::reason::Reason;
+use crate::registration::Record;
+use crate::rollout;
+use crate::validate::ValidatedFleet;
+
+/// The field manager of the status, which nobody else writes.
+const STATUS_MANAGER: &str = "flexconnect-operator/status";
+
+/// What became of one data source in a pass.
+#[derive(Clone, Debug)]
+pub struct SourceStatus {
+    /// The id of the data source.
+    pub id: String,
+    /// The organization's address.
+    pub endpoint: String,
+    /// What is remembered of the last success.
+    pub record: Option<Record>,
+    /// Why it is not as it shall be; None: it is.
+    pub trouble: Option<(Reason, String)>,
+}
+
+/// The status of a fleet whose objects were applied.
+#[must_use]
+pub fn of_fleet(
+    object: &FlexConnectServer,
+    fleet: &ValidatedFleet,
+    set: &StatefulSet,
+    ready: &[Ordinal],
+    sources: &[SourceStatus],
+    now: Timestamp,
+) -> FlexConnectServerStatus {
+    let all_ready = rollout::is_settled(set, fleet.replicas);
+    let endpoint = |endpoint: exposure::Endpoint| EndpointStatus {
+        replica: endpoint.ordinal.0.into(),
+        url: endpoint.url(),
+        ready: all_ready || ready.contains(&endpoint.ordinal),
+    };
+    let selector = selector(fleet)
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect::<Vec<_>>();
+    let findings = [readiness(fleet, set), registration(sources)];
+    FlexConnectServerStatus {
+        observed_generation: object.metadata.generation,
+        replicas: set.status.as_ref().map_or(0, |status| status.replicas),
+        ready_replicas: rollout::ready(set, u16::MAX).into(),
+        selector: Some(selector.join(",")),
+        conditions: conditions::update(object, &findings, now),
+        endpoints: exposure::endpoints(fleet).into_iter().map(endpoint).collect(),
+        data_sources: sources.iter().map(data_source).collect(),
+    }
+}
+
+/// The status of an object that something keeps from becoming a fleet: as it was, but for one condition.
+#[must_use]
+pub fn with_finding(object: &FlexConnectServer, finding: Finding, now: Timestamp) -> FlexConnectServerStatus {
+    FlexConnectServerStatus {
+        observed_generation: object.metadata.generation,
+        conditions: conditions::update(object, &[finding], now),
+        ..object.status.clone().unwrap_or_default()
+    }
+}
+
+fn readiness(fleet: &ValidatedFleet, set: &StatefulSet) -> Finding {
+    let wanted = fleet.replicas;
+    let ready = rollout::ready(set, wanted);
+    let replicas = if wanted == 1 { "replica is" } else { "replicas are" };
+    if wanted == 0 {
+        Finding::bad(READY, Reason::Stopped, "no replicas are wanted: spec.replicas is 0")
+    } else if rollout::is_settled(set, wanted) {
+        Finding::good(
+            READY,
+            Reason::AllReplicasReady,
+            format!("{ready} of {wanted} {replicas} ready"),
+        )
+    } else if ready == wanted {
+        Finding::bad(READY, Reason::ReplicasNotReady, "the replicas are about to change")
+    } else {
+        Finding::bad(
+            READY,
+            Reason::ReplicasNotReady,
+            format!("{ready} of {wanted} {replicas} ready"),
+        )
+    }
+}
+
+fn registration(sources: &[SourceStatus]) -> Finding {
+    let troubles = sources
+        .iter()
+        .filter_map(|source| Some((source, source.trouble.as_ref()?)));
+    let texts = troubles
+        .clone()
+        .map(|(source, (_, text))| format!("{} at {}: {text}", source.id, source.endpoint));
+    match troubles.clone().next() {
+        Some((_, (reason, _))) => Finding::bad(REGISTERED, *reason, texts.collect::<Vec<_>>().join("; ")),
+        None if sources.is_empty() => Finding::good(
+            REGISTERED,
+            Reason::NothingToRegister,
+            "no data source is asked for: spec.dataSources is empty",
+        ),
+        None => Finding::good(
+            REGISTERED,
+            Reason::Registered,
+            format!("{} of {0} registered", sources.len()),
+        ),
+    }
+}
+
+fn data_source(source: &SourceStatus) -> DataSourceStatus {
+    let record = source.record.as_ref();
+    DataSourceStatus {
+        id: source.id.clone(),
+        endpoint: source.endpoint.clone(),
+        organization: record.map(|record| record.organization.clone()),
+        registered: source.trouble.is_none(),
+        url: record.map(|record| record.url.clone()),
+        hash: record.map(|record| record.hash.clone()),
+        message: source.trouble.as_ref().map(|(_, text)| conditions::cut(text)),
+    }
+}
+
+/// What the status remembers of a data source.
+#[must_use]
+pub fn record(object: &FlexConnectServer, endpoint: &str, id: &str) -> Option<Record> {
+    let sources = object.status.as_ref()?.data_sources.iter();
+    let source = sources
+        .clone()
+        .find(|source| source.endpoint == endpoint && source.id == id)?;
+    Some(Record {
+        organization: source.organization.clone()?,
+        hash: source.hash.clone()?,
+        url: source.url.clone().unwrap_or_default(),
+    })
+}
+
+/// Writes the status, unless it is written already. Says whether it wrote.
+///
+/// # Errors
+/// When the API server refuses, or does not answer. An object that is gone needs no status.
+pub async fn write(
+    client: &Client,
+    object: &FlexConnectServer,
+    status: &FlexConnectServerStatus,
+) -> kube::Result<bool> {
+    if object.status.as_ref() == Some(status) {
+        return Ok(false);
+    }
+    let api = Api::<FlexConnectServer>::namespaced(client.clone(), &object.namespace().unwrap_or_default());
+    let patch = Patch::Apply(json!({
+        "apiVersion": FlexConnectServer::api_version(&()),
+        "kind": FlexConnectServer::kind(&()),
+        // The object that was looked at, and no other that took its name since.
+        "metadata": {"name": object.name_any(), "uid": object.uid()},
+        "status": status,
+    }));
+    match api
+        .patch_status(&object.name_any(), &PatchParams::apply(STATUS_MANAGER).force(), &patch)
+        .await
+    {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(answer)) if answer.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
