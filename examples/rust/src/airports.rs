@@ -14,13 +14,13 @@ const ROWS_PER_BATCH: usize = 500;
 
 /// Streams every airport. A stream is read once, by the call that asked for it, and only as fast as it is read.
 #[derive(Debug, Default)]
-pub struct Airports {
+pub(crate) struct Airports {
     rows: OnceLock<RecordBatch>,
 }
 
 #[async_trait]
 impl FlexConnectFunction for Airports {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "Airports"
     }
 

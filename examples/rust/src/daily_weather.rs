@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray, Date32Array, RecordBatch, Stri
 use arrow::compute::kernels::cast_utils::Parser as _;
 use arrow::compute::{and, filter_record_batch};
 use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
-use flexconnect_server::context::DateRange;
+use flexconnect_server::function::context::DateRange;
 use flexconnect_server::{
     Call, ExecutionContext, FlexConnectFunction, FunctionError, LoadContext, Output, async_trait,
 };
@@ -23,13 +23,13 @@ const DATE_DATASET: &str = "date";
 /// One row a day. Filters on `weather`, date ranges on `date` and the columns that GoodData will read are applied here,
 /// so that only what a report needs travels.
 #[derive(Debug, Default)]
-pub struct DailyWeather {
+pub(crate) struct DailyWeather {
     days: OnceLock<RecordBatch>,
 }
 
 #[async_trait]
 impl FlexConnectFunction for DailyWeather {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "DailyWeather"
     }
 
@@ -140,7 +140,7 @@ fn project(rows: &RecordBatch, hint: Option<&Value>) -> Result<RecordBatch, Func
 
 /// A context to load with: the tables that `tests/setup data` fetched.
 #[cfg(test)]
-pub fn test_context() -> LoadContext {
+pub(crate) fn test_context() -> LoadContext {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/data");
     let settings = serde_json::Map::from_iter([("weather".to_owned(), json!({"data": folder}))]);
     LoadContext::new(settings, "grpc://localhost:17001")

@@ -1,12 +1,12 @@
 //! The filters of a report, applied to the rows of a batch.
 
-use arrow::array::{Array, BooleanArray, StringArray};
-use flexconnect_server::context::{Filter, MatchAttributeFilter, MatchType};
+use arrow::array::{BooleanArray, StringArray};
+use flexconnect_server::function::context::{Filter, MatchAttributeFilter, MatchType};
 
 /// Which rows a filter on a label lets through; all of them when it is a filter on something else.
 ///
 /// Identifiers of labels end with the name of the column, as in `DailyWeather.weather`.
-pub fn keeps(filter: &Filter, column: &str, values: &StringArray) -> BooleanArray {
+pub(crate) fn keeps(filter: &Filter, column: &str, values: &StringArray) -> BooleanArray {
     let about = |label: &str| label.rsplit('.').next() == Some(column);
     match filter {
         Filter::PositiveAttribute(filter) if about(&filter.label_identifier) => rows(values, |value| {

@@ -12,7 +12,7 @@ use flexconnect_server::{FunctionError, LoadContext};
 const FOLDER: &str = "weather.data";
 
 /// Reads a CSV file with a header line into one batch of these columns.
-pub fn read_csv(context: &LoadContext, file: &str, columns: &SchemaRef) -> Result<RecordBatch, FunctionError> {
+pub(crate) fn read_csv(context: &LoadContext, file: &str, columns: &SchemaRef) -> Result<RecordBatch, FunctionError> {
     let folder = context
         .get::<PathBuf>(FOLDER)?
         .unwrap_or_else(|| PathBuf::from("examples/rust/data"));
