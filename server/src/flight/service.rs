@@ -98,6 +98,14 @@ impl FlexConnectService {
     }
 
     fn submit(&self, command: Bytes, metadata: &MetadataMap) -> Result<Arc<Task>, FlightError> {
+        let submitted = self.try_submit(command, metadata);
+        if let Err(error) = &submitted {
+            tracing::info!(code = error.code().map(|code| code.to_string()), exception = %error, "flexconnect_fun_submit_failed");
+        }
+        submitted
+    }
+
+    fn try_submit(&self, command: Bytes, metadata: &MetadataMap) -> Result<Arc<Task>, FlightError> {
         let Invocation {
             function,
             parameters,
@@ -183,11 +191,11 @@ impl FlightService for FlexConnectService {
         let (metadata, _, descriptor) = request.into_parts();
         let command = descriptor::command(descriptor)?;
         let info = if descriptor::is_pollable(&metadata) {
-            self.poll(command, &metadata).await
+            self.poll(command, &metadata).await?
         } else {
-            self.call(command, &metadata).await
+            self.call(command, &metadata).await?
         };
-        Ok(Response::new(info?))
+        Ok(Response::new(info))
     }
 
     async fn do_get(&self, request: Request<FlightTicket>) -> Answer<Self::DoGetStream> {

@@ -28,14 +28,17 @@ impl Shared {
             slot = slot => slot.ok(),
             () = self.called_off(&task) => None,
         };
-        let started = Instant::now();
+        let mut run = None;
         if slot.is_some() && task.advance(Event::SlotGranted) == Effect::Run {
+            let started = Instant::now();
             let waited = started.duration_since(task.submitted()).as_secs_f64();
             tracing::info!(fun = task.function().name(), task_id = %task.id(), waited, "task_run");
             let returned = self.run(&task, call).await;
-            self.conclude(&task, returned).await;
+            let failure = self.conclude(&task, returned).await;
+            run = Some(Run { started, failure });
         }
-        self.retire(&task, started);
+        log_end(&task, run.as_ref());
+        self.retire(&task);
         drop(slot);
     }
 
@@ -68,41 +71,43 @@ impl Shared {
         }
     }
 
-    /// Stores what the function returned, unless the task was cancelled meanwhile.
-    async fn conclude(&self, task: &Arc<Task>, returned: Result<Output, FunctionError>) {
+    /// Stores what the function returned, unless the task was cancelled meanwhile. Tells the whole text of a failure,
+    /// which is for the log.
+    async fn conclude(&self, task: &Task, returned: Result<Output, FunctionError>) -> Option<String> {
         let output = match returned {
             Ok(output) => output,
             Err(error) => {
-                let returned = fail(task, error);
-                task.advance(Event::Returned(returned));
-                return;
+                let text = error.to_string();
+                task.advance(Event::Returned(settle_failure(task, error)));
+                return Some(text);
             }
         };
         if task.advance(Event::Returned(Returned::Output)) != Effect::Store {
             // Perhaps a stream, which is a function's own code.
             drop(spawn_blocking(move || drop(output)));
-            return;
+            return None;
         }
-        let readable = match store(task, output).await {
+        let stored = store(task, output).await;
+        let readable = stored.is_ok();
+        let text = match stored {
             Ok(stored) => {
                 task.settle(Ok(Arc::new(stored)));
-                true
+                None
             }
             Err(error) => {
-                fail(task, error);
-                false
+                let text = error.to_string();
+                settle_failure(task, error);
+                Some(text)
             }
         };
         task.advance(Event::Stored { readable });
+        text
     }
 
     /// Lets a task that is over expire.
-    fn retire(&self, task: &Task, started: Instant) {
-        log_end(task, started);
-        let first = {
-            let mut store = lock(&self.store);
-            store.expire(task.id(), after(Instant::now(), self.limits.result_ttl))
-        };
+    fn retire(&self, task: &Task) {
+        let expiry = after(Instant::now(), self.limits.result_ttl);
+        let first = lock(&self.store).expire(task.id(), expiry);
         if first {
             self.sweep.notify_one();
         }
@@ -110,14 +115,11 @@ impl Shared {
     }
 }
 
-/// Keeps the error that clients will see, and logs the one that they will not.
-fn fail(task: &Task, error: FunctionError) -> Returned {
-    let exception = error.to_string();
+/// Keeps the error that clients will see.
+fn settle_failure(task: &Task, error: FunctionError) -> Returned {
     match error.into_ending() {
         CallEnding::Cancelled => Returned::Cancelled,
         CallEnding::Failed(error) => {
-            let code = error.code().map(|code| code.to_string());
-            tracing::error!(fun = task.function().name(), task_id = %task.id(), code, exception, "task_failed");
             task.settle(Err(error));
             Returned::Failure
         }
@@ -147,16 +149,32 @@ async fn store(task: &Task, output: Output) -> Result<Stored, FunctionError> {
     }
 }
 
-fn log_end(task: &Task, started: Instant) {
-    let run_duration = started.elapsed().as_secs_f64();
-    let duration = task.submitted().elapsed().as_secs_f64();
+/// A run that is over, for the log.
+struct Run {
+    started: Instant,
+    /// What went wrong, with its causes.
+    failure: Option<String>,
+}
+
+/// Logs how a task ended, and the seconds it waited, ran, and took; -1 when it never ran.
+fn log_end(task: &Task, run: Option<&Run>) {
     let (fun, task_id) = (task.function().name(), task.id());
+    let run_waited_duration = run.map_or(-1.0, |run| run.started.duration_since(task.submitted()).as_secs_f64());
+    let run_duration = run.map_or(-1.0, |run| run.started.elapsed().as_secs_f64());
+    let duration = run.map_or(-1.0, |_| task.submitted().elapsed().as_secs_f64());
+    let exception = run.and_then(|run| run.failure.as_deref());
     match task.ending() {
-        Some(Ending::Succeeded) => tracing::info!(fun, %task_id, run_duration, duration, "task_finished"),
-        Some(Ending::Cancelled(reason)) => {
-            tracing::info!(fun, %task_id, ?reason, run_duration, duration, "task_cancelled");
+        Some(Ending::Succeeded) => {
+            tracing::info!(fun, %task_id, run_waited_duration, run_duration, duration, "task_finished");
         }
-        // Logged with its cause when it failed.
-        Some(Ending::Failed) | None => {}
+        Some(Ending::Cancelled(_)) => {
+            tracing::info!(fun, %task_id, run_waited_duration, run_duration, duration, exception, "task_cancelled");
+        }
+        Some(Ending::Failed) => {
+            let code = task.error_code().map(|code| code.to_string());
+            tracing::error!(fun, %task_id, run_waited_duration, run_duration, duration, code, exception, "task_failed");
+        }
+        // Not reached: a task is retired when it is over.
+        None => {}
     }
 }

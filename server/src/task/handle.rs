@@ -13,7 +13,7 @@ use super::budget::Lease;
 use super::read::Stored;
 use super::state::{Effect, Ending, Event, Reason, State};
 use super::{TaskId, after};
-use crate::error::FlightError;
+use crate::error::{ErrorCode, FlightError};
 use crate::function::RegisteredFunction;
 
 /// A call that was accepted.
@@ -160,6 +160,11 @@ impl Task {
         };
         self.collect();
         outcome
+    }
+
+    /// The code of the error that the task failed with.
+    pub(super) fn error_code(&self) -> Option<ErrorCode> {
+        self.outcome.get()?.as_ref().err()?.code()
     }
 
     /// Notes that somebody knows how the task ended.

@@ -174,7 +174,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A moment later than another; for durations beyond the clock's range, one that does not come.
 fn after(start: Instant, duration: Duration) -> Instant {
-    const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+    const NEVER: Duration = Duration::from_hours(24 * 365 * 30);
     start + duration.min(NEVER)
 }
 

@@ -83,6 +83,7 @@ pub(crate) enum Effect {
 
 impl State {
     /// The state after an event, and what to do. An event that has no meaning in a state changes nothing.
+    #[expect(clippy::match_same_arms, reason = "the table is ordered by state")]
     pub(crate) const fn after(self, event: Event) -> (Self, Effect) {
         match (self, event) {
             (Self::Queued, Event::SlotGranted) => (Self::Running, Effect::Run),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::queue::Admission;
 use super::state::{Effect, Event, Reason};
@@ -106,7 +107,9 @@ impl Tasks {
             headers: submission.headers,
             cancelled: task.stop.child_token(),
         };
-        tokio::spawn(Arc::clone(shared).live(Arc::clone(&task), call, slot));
+        let life = Arc::clone(shared).live(Arc::clone(&task), call, slot);
+        // What the RPC's span says, such as the peer, belongs to the log lines of its task too.
+        tokio::spawn(life.in_current_span());
         Ok(task)
     }
 
@@ -133,7 +136,7 @@ impl Shared {
                 // The hook is a function's own code: it may block, and it may panic.
                 let task = Arc::clone(task);
                 drop(spawn_blocking(move || {
-                    task.function().implementation().cancel(&task.id())
+                    task.function().implementation().cancel(&task.id());
                 }));
             }
             Effect::Evict => {

@@ -1,4 +1,4 @@
-use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine as _};
 use http::HeaderMap;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -175,6 +175,10 @@ proptest! {
     #[test]
     fn trailers_keep_within_the_budget_and_stay_readable(error in errors()) {
         let described = matches!(error, FlightError::Described { .. });
+        let small_body = match &error {
+            FlightError::Described { info, .. } => info.body().filter(|body| body.len() <= 1536).cloned(),
+            FlightError::Plain { .. } | FlightError::InvalidArgument(_) | FlightError::Unimplemented(_) => None,
+        };
         let headers = on_the_wire(error);
         prop_assert!(size(&headers) <= BUDGET, "{} bytes", size(&headers));
         prop_assert!(String::from_utf8(decoded(&headers, ARROW_MESSAGE)).is_ok());
@@ -182,6 +186,9 @@ proptest! {
             let info: Value = serde_json::from_slice(&decoded(&headers, GRPC_DETAILS)).expect("ErrorInfo is JSON");
             let keys: Vec<_> = info.as_object().expect("an object").keys().collect();
             prop_assert_eq!(keys, ["msg", "detail", "code", "body"]);
+            if let Some(body) = small_body {
+                prop_assert_eq!(info["body"].as_str(), Some(&*BASE64_STANDARD.encode(body)));
+            }
             prop_assert_eq!(info["msg"].as_str().map(str::as_bytes), Some(&*decoded(&headers, ARROW_MESSAGE)));
         }
     }

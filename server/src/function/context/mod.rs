@@ -72,7 +72,7 @@ pub enum ExecutionType {
 
 impl ExecutionContext {
     pub(super) fn from_json(context: &Value) -> Result<Self, FunctionError> {
-        Self::deserialize(context)
+        serde_path_to_error::deserialize(context)
             .map_err(|error| FunctionError::bad_argument(format!("Incorrect executionContext: {error}.")))
     }
 

@@ -92,15 +92,18 @@ fn what_may_be_missing_may_also_be_null() {
 }
 
 #[rstest]
-#[case(json!({"userId": null}), "userId")]
-#[case(json!({"executionType": "report"}), "unknown variant `report`")]
-#[case(json!({"filters": [{"filterType": "rankingFilter"}]}), "unknown variant `rankingFilter`")]
-#[case(json!({"filters": [{"filterType": "positiveAttributeFilter", "values": []}]}), "missing field `labelIdentifier`")]
-#[case(json!({"filters": {}}), "invalid type: map")]
-fn what_would_be_misread_is_refused(#[case] more: Value, #[case] _reason: &str) {
+#[case(json!({"userId": null}), "userId: invalid type: null")]
+#[case(json!({"executionType": "report"}), "executionType: unknown variant `report`")]
+#[case(json!({"filters": [{"filterType": "rankingFilter"}]}), "filters[0].filterType: unknown variant `rankingFilter`")]
+#[case(json!({"filters": [{"filterType": "positiveAttributeFilter", "values": []}]}), "filters[0]: missing field `labelIdentifier`")]
+#[case(json!({"filters": {}}), "filters: invalid type: map")]
+fn what_would_be_misread_is_refused(#[case] more: Value, #[case] reason: &str) {
     let error = ExecutionContext::from_json(&context(&more)).expect_err("cannot be read");
     let message = refused(error);
-    assert!(message.starts_with("Incorrect executionContext: "), "{message}");
+    assert!(
+        message.starts_with(&format!("Incorrect executionContext: {reason}")),
+        "{message}"
+    );
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn the_schema_on_its_own_is_aligned_and_the_same() {
         message.message().header[..]
     );
     assert_eq!(
-        arrow_ipc::convert::try_schema_from_ipc_buffer(&bytes).expect("a schema"),
+        arrow_ipc::convert::try_schema_from_ipc_buffer(bytes).expect("a schema"),
         *schema(true)
     );
 }
