@@ -43,7 +43,9 @@ impl ServerBuilder {
     /// The server of these functions. That their names differ is checked when it starts.
     #[must_use]
     pub fn build(self) -> Server {
-        Server { functions: self.functions }
+        Server {
+            functions: self.functions,
+        }
     }
 }
 
@@ -85,7 +87,11 @@ impl Server {
     ///
     /// Must be called on a multi-threaded Tokio runtime; the server lives on it.
     pub async fn start(self, config: Config) -> Result<Running, StartError> {
-        let Config { server, flexconnect, tables } = config;
+        let Config {
+            server,
+            flexconnect,
+            tables,
+        } = config;
         let json_summary = summary(&server, flexconnect.call_deadline, flexconnect.polling_interval);
         tracing::info!(
             platform = std::env::consts::OS,
@@ -141,7 +147,15 @@ impl Server {
         let json_functions = serde_json::Value::from(functions);
         phase.send_replace(Phase::Serving);
         tracing::info!(json.functions = %json_functions, "rpc_enabled");
-        Ok(Running { address, location, phase, tasks, drain: server.drain, accepting, _beating: beating })
+        Ok(Running {
+            address,
+            location,
+            phase,
+            tasks,
+            drain: server.drain,
+            accepting,
+            _beating: beating,
+        })
     }
 }
 
@@ -176,7 +190,13 @@ impl Running {
         tracing::info!("server_shutdown_initiated");
         let left = drain::drain(&self.phase, &self.tasks, self.drain).await;
         if !left.is_idle() {
-            let Load { queued, running, unread_results, streams, last_call: _ } = left;
+            let Load {
+                queued,
+                running,
+                unread_results,
+                streams,
+                last_call: _,
+            } = left;
             tracing::warn!(queued, running, unread_results, streams, "drain_timed_out");
         }
         // It ends by itself, since the phase is `Stopped`.
@@ -215,11 +235,7 @@ fn announce(server: &ServerSection, address: SocketAddr, location: &str) {
 }
 
 /// The effective configuration for the log, without secrets.
-fn summary(
-    server: &ServerSection,
-    call_deadline: Duration,
-    polling_interval: Duration,
-) -> serde_json::Value {
+fn summary(server: &ServerSection, call_deadline: Duration, polling_interval: Duration) -> serde_json::Value {
     serde_json::json!({
         "listen": server.listen.to_string(),
         "advertise": server.advertise.to_string(),

@@ -51,9 +51,15 @@ impl Phase {
             // These end by a decision from outside: functions are loaded, a signal came.
             Self::Starting | Self::Serving | Self::Stopped => self,
             Self::LameDuck => {
-                let quiet = seen.since_last_call.is_none_or(|since| since >= settings.propagation_delay);
+                let quiet = seen
+                    .since_last_call
+                    .is_none_or(|since| since >= settings.propagation_delay);
                 let told = seen.in_phase >= settings.propagation_delay && quiet;
-                if told || seen.in_phase >= settings.lame_duck { Self::Closing } else { self }
+                if told || seen.in_phase >= settings.lame_duck {
+                    Self::Closing
+                } else {
+                    self
+                }
             }
             Self::Closing => {
                 if seen.idle || seen.in_phase >= settings.timeout {
@@ -110,7 +116,13 @@ fn enter(phase: &watch::Sender<Phase>, next: Phase) -> Instant {
 }
 
 fn report(phase: Phase, load: &Load) {
-    let Load { queued, running, unread_results, streams, last_call: _ } = *load;
+    let Load {
+        queued,
+        running,
+        unread_results,
+        streams,
+        last_call: _,
+    } = *load;
     match phase {
         Phase::LameDuck => tracing::info!(queued, running, unread_results, streams, "drain_waiting_for_quiet"),
         Phase::Starting | Phase::Serving | Phase::Closing | Phase::Stopped => {
@@ -127,7 +139,7 @@ mod tests {
     use crate::task::Limits;
 
     const SETTINGS: DrainSettings = DrainSettings {
-        lame_duck: Duration::from_secs(60),
+        lame_duck: Duration::from_mins(1),
         propagation_delay: Duration::from_secs(5),
         timeout: Duration::from_secs(100),
     };
@@ -161,8 +173,8 @@ mod tests {
         let limits = Limits {
             threads: 1,
             queue: 1,
-            result_ttl: Duration::from_secs(60),
-            call_deadline: Duration::from_secs(60),
+            result_ttl: Duration::from_mins(1),
+            call_deadline: Duration::from_mins(1),
             result_bytes: 1 << 20,
         };
         let tasks = Tasks::start(limits);
@@ -179,6 +191,9 @@ mod tests {
         assert!(left.is_idle());
         assert!(start.elapsed() >= Duration::from_secs(5) && start.elapsed() < Duration::from_secs(6));
         drop(phase);
-        assert_eq!(watching.await.unwrap(), [Phase::LameDuck, Phase::Closing, Phase::Stopped]);
+        assert_eq!(
+            watching.await.unwrap(),
+            [Phase::LameDuck, Phase::Closing, Phase::Stopped]
+        );
     }
 }

@@ -20,7 +20,7 @@ use super::Health;
 
 /// How long a probe may take to send its request, and a connection to live at all.
 const REQUEST: Duration = Duration::from_secs(5);
-const CONNECTION: Duration = Duration::from_secs(60);
+const CONNECTION: Duration = Duration::from_mins(1);
 
 /// Connections served at a time; further ones wait in the backlog for as long as a request may take.
 const MAX_CONNECTIONS: usize = 256;
@@ -46,7 +46,9 @@ pub(crate) fn serve(listener: TcpListener, health: Health) -> io::Result<()> {
 async fn accept(listener: TcpListener, health: Health) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            return;
+        };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let health = health.clone();
@@ -68,8 +70,10 @@ async fn answer_requests(stream: TcpStream, health: Health) {
         let response = answer(&request, &health);
         async move { Ok::<_, Infallible>(response) }
     });
-    let connection =
-        http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(REQUEST).serve_connection(TokioIo::new(stream), service);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST)
+        .serve_connection(TokioIo::new(stream), service);
     // Who hangs up, or sends something else than HTTP, is no concern of ours.
     let _ = connection.await;
 }

@@ -23,7 +23,11 @@ impl Pulse {
     /// A pulse that beats now for the first time.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
-        Self { name, born: Instant::now(), last: Arc::default() }
+        Self {
+            name,
+            born: Instant::now(),
+            last: Arc::default(),
+        }
     }
 
     /// Says that the part lives.

@@ -22,7 +22,11 @@ impl EnumeratedTokens {
 
     fn contains(&self, token: &str) -> bool {
         let matches = |known: &SecretString| known.expose_secret().as_bytes().ct_eq(token.as_bytes());
-        self.0.iter().map(matches).fold(Choice::from(0), |any, one| any | one).into()
+        self.0
+            .iter()
+            .map(matches)
+            .fold(Choice::from(0), |any, one| any | one)
+            .into()
     }
 }
 

@@ -45,11 +45,17 @@ mod tests {
     use super::*;
 
     fn custom() -> TokenHeader {
-        TokenHeader::Custom { spelling: "X-Token".to_owned(), name: HeaderName::from_static("x-token") }
+        TokenHeader::Custom {
+            spelling: "X-Token".to_owned(),
+            name: HeaderName::from_static("x-token"),
+        }
     }
 
     fn headers(name: &'static str, values: &[&'static str]) -> HeaderMap {
-        values.iter().map(|value| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+        values
+            .iter()
+            .map(|value| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[rstest]

@@ -41,9 +41,10 @@ impl Authenticator {
     pub fn new(authentication: Authentication) -> Self {
         match authentication {
             Authentication::None => Self::Nobody,
-            Authentication::Token { header, tokens } => {
-                Self::Token { header, verifier: Arc::new(EnumeratedTokens::new(tokens)) }
-            }
+            Authentication::Token { header, tokens } => Self::Token {
+                header,
+                verifier: Arc::new(EnumeratedTokens::new(tokens)),
+            },
         }
     }
 
@@ -51,8 +52,15 @@ impl Authenticator {
     #[must_use]
     pub fn credentials_header(&self) -> Option<String> {
         match self {
-            Self::Nobody | Self::Token { header: TokenHeader::Bearer, .. } => None,
-            Self::Token { header: TokenHeader::Custom { name, .. }, .. } => Some(name.as_str().to_owned()),
+            Self::Nobody
+            | Self::Token {
+                header: TokenHeader::Bearer,
+                ..
+            } => None,
+            Self::Token {
+                header: TokenHeader::Custom { name, .. },
+                ..
+            } => Some(name.as_str().to_owned()),
         }
     }
 

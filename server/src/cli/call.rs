@@ -46,7 +46,13 @@ pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
     let config = super::quiet_start(arguments.config)?;
     let registry = server.into_registry()?;
     let runtime = Runtime::new()?;
-    let outcome = runtime.block_on(call(registry, config, &arguments.function, arguments.parameters, arguments.output));
+    let outcome = runtime.block_on(call(
+        registry,
+        config,
+        &arguments.function,
+        arguments.parameters,
+        arguments.output,
+    ));
     runtime.shutdown_background();
     outcome.map(|()| ExitCode::SUCCESS)
 }
@@ -68,10 +74,17 @@ async fn call(
     let deadline = config.flexconnect.call_deadline;
     let call = Call::new(parameters);
     let cancelled = call.cancelled.clone();
-    let failed = |reason: String| CallError::Failed { name: name.to_owned(), reason };
+    let failed = |reason: String| CallError::Failed {
+        name: name.to_owned(),
+        reason,
+    };
     let Ok(ended) = timeout(deadline, function::start(known, call)).await else {
         cancelled.cancel();
-        return Err(CallError::TimedOut { name: name.to_owned(), millis: deadline.as_millis() }.into());
+        return Err(CallError::TimedOut {
+            name: name.to_owned(),
+            millis: deadline.as_millis(),
+        }
+        .into());
     };
     let output: Output = ended
         .unwrap_or_else(|error| Err(function::panicked(&error)))
@@ -86,7 +99,11 @@ async fn call(
 
 fn names(registry: &Registry) -> String {
     let names = registry.iter().map(|function| function.name()).collect::<Vec<_>>();
-    if names.is_empty() { "none is registered".to_owned() } else { format!("there are: {}", names.join(", ")) }
+    if names.is_empty() {
+        "none is registered".to_owned()
+    } else {
+        format!("there are: {}", names.join(", "))
+    }
 }
 
 /// A JSON object; `@path` reads it from a file.
@@ -110,7 +127,15 @@ mod tests {
         let path = folder.path().join("parameters.json");
         fs::write(&path, r#"{"b": 2}"#).unwrap();
         assert_eq!(parse_parameters(&format!("@{}", path.display())).unwrap()["b"], 2);
-        assert!(parse_parameters("[1]").unwrap_err().starts_with("it must be a JSON object: "));
-        assert!(parse_parameters("@/nowhere").unwrap_err().starts_with("/nowhere cannot be read: "));
+        assert!(
+            parse_parameters("[1]")
+                .unwrap_err()
+                .starts_with("it must be a JSON object: ")
+        );
+        assert!(
+            parse_parameters("@/nowhere")
+                .unwrap_err()
+                .starts_with("/nowhere cannot be read: ")
+        );
     }
 }

@@ -40,7 +40,10 @@ pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
     Runtime::new()?.block_on(registry.load(&LoadContext::new(config.tables, location)))?;
     let text = match arguments.output {
         Format::Table => table(registry.iter().map(AsRef::as_ref)),
-        Format::Json => format!("{:#}", registry.iter().map(|function| as_json(function)).collect::<Value>()),
+        Format::Json => format!(
+            "{:#}",
+            registry.iter().map(|function| as_json(function)).collect::<Value>()
+        ),
     };
     writeln!(io::stdout(), "{text}")?;
     Ok(ExitCode::SUCCESS)
@@ -48,11 +51,18 @@ pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
 
 fn table<'f>(functions: impl Iterator<Item = &'f RegisteredFunction>) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_header(["function", "column", "type", "nullable"]);
+    table
+        .load_style(UTF8_FULL_CONDENSED)
+        .set_header(["function", "column", "type", "nullable"]);
     for function in functions {
         let mut name = function.name();
         for field in function.schema().fields() {
-            table.add_row([name, field.name(), &field.data_type().to_string(), if field.is_nullable() { "yes" } else { "no" }]);
+            table.add_row([
+                name,
+                field.name(),
+                &field.data_type().to_string(),
+                if field.is_nullable() { "yes" } else { "no" },
+            ]);
             name = "";
         }
         if function.schema().fields().is_empty() {
@@ -63,9 +73,7 @@ fn table<'f>(functions: impl Iterator<Item = &'f RegisteredFunction>) -> String 
 }
 
 fn as_json(function: &RegisteredFunction) -> Value {
-    let column = |field: &Field| {
-        json!({"name": field.name(), "type": field.data_type().to_string(), "nullable": field.is_nullable()})
-    };
+    let column = |field: &Field| json!({"name": field.name(), "type": field.data_type().to_string(), "nullable": field.is_nullable()});
     json!({
         "functionName": function.name(),
         "columns": function.schema().fields().iter().map(|field| column(field)).collect::<Value>(),

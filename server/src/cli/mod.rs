@@ -21,8 +21,10 @@ use crate::telemetry::{self, Style};
 /// Serves FlexConnect functions to GoodData over Arrow Flight.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 120, arg_required_else_help = true)]
-#[command(after_help = "Settings come from files and from GOODDATA_FLIGHT_SECTION__KEY variables, which win.\n\
-    With none at all, the server listens on 127.0.0.1:17001 without TLS and without tokens.")]
+#[command(
+    after_help = "Settings come from files and from GOODDATA_FLIGHT_SECTION__KEY variables, which win.\n\
+    With none at all, the server listens on 127.0.0.1:17001 without TLS and without tokens."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -93,7 +95,12 @@ type Outcome = Result<ExitCode, Box<dyn Error>>;
 
 /// Configuration and logs of the commands that print something: warnings only, readable.
 fn quiet_start(arguments: ConfigArguments) -> Result<Config, config::Mistakes> {
-    telemetry::start(Style::Readable { colour: io::stderr().is_terminal() }, true);
+    telemetry::start(
+        Style::Readable {
+            colour: io::stderr().is_terminal(),
+        },
+        true,
+    );
     let (config, warnings) = arguments.load()?;
     for warning in warnings {
         eprintln!("warning: {warning}");
@@ -105,7 +112,10 @@ fn quiet_start(arguments: ConfigArguments) -> Result<Config, config::Mistakes> {
 fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
     let mut error = Some(error);
     while let Some(current) = error {
-        if current.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        if current
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        {
             return true;
         }
         error = current.source();

@@ -31,18 +31,25 @@ pub(super) struct Rows<W: Write> {
 
 enum Sink<W: Write> {
     Table { batches: Vec<RecordBatch>, out: W },
-    Json(arrow_json::Writer<W, JsonArray>),
-    Csv(arrow_csv::Writer<W>),
+    Json(Box<arrow_json::Writer<W, JsonArray>>),
+    Csv(Box<arrow_csv::Writer<W>>),
 }
 
 impl<W: Write> Rows<W> {
     pub(super) fn new(format: Format, schema: SchemaRef, out: W) -> Self {
         let sink = match format {
-            Format::Table => Sink::Table { batches: Vec::new(), out },
-            Format::Json => Sink::Json(JsonWriterBuilder::new().with_explicit_nulls(true).build(out)),
-            Format::Csv => Sink::Csv(arrow_csv::Writer::new(out)),
+            Format::Table => Sink::Table {
+                batches: Vec::new(),
+                out,
+            },
+            Format::Json => Sink::Json(Box::new(JsonWriterBuilder::new().with_explicit_nulls(true).build(out))),
+            Format::Csv => Sink::Csv(Box::new(arrow_csv::Writer::new(out))),
         };
-        Self { schema, any: false, sink }
+        Self {
+            schema,
+            any: false,
+            sink,
+        }
     }
 
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
@@ -84,7 +91,10 @@ mod tests {
     use super::*;
 
     fn printed(format: Format, rows: usize) -> String {
-        let fields = vec![Field::new("region", DataType::Utf8, true), Field::new("sales", DataType::Int64, false)];
+        let fields = vec![
+            Field::new("region", DataType::Utf8, true),
+            Field::new("sales", DataType::Int64, false),
+        ];
         let schema = Arc::new(Schema::new(fields));
         let regions = StringArray::from(vec![Some("EMEA"), None]);
         let sales = Int64Array::from(vec![1, 2]);
@@ -115,7 +125,10 @@ mod tests {
     #[test]
     fn table() {
         let text = printed(Format::Table, 2);
-        assert!(text.contains("| region | sales |") && text.contains("| null   | 2     |"), "{text}");
+        assert!(
+            text.contains("| region | sales |") && text.contains("| null   | 2     |"),
+            "{text}"
+        );
         assert!(printed(Format::Table, 0).contains("| region | sales |"));
     }
 }

@@ -25,9 +25,13 @@ pub(super) struct Arguments {
 pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
     let (config, warnings) = arguments.config.load()?;
     let style = if arguments.dev_log {
-        Style::Readable { colour: io::stderr().is_terminal() }
+        Style::Readable {
+            colour: io::stderr().is_terminal(),
+        }
     } else {
-        Style::Json { event_key: config.server.log_event_key.clone() }
+        Style::Json {
+            event_key: config.server.log_event_key.clone(),
+        }
     };
     telemetry::start(style, false);
     for Warning { key, source, text } in &warnings {
@@ -80,7 +84,10 @@ struct Signals {
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     async fn next(&mut self) -> &'static str {

@@ -15,7 +15,15 @@ fn parse(arguments: &[&str]) -> Result<Command, clap::error::ErrorKind> {
 
 #[test]
 fn files_end_with_config_end() {
-    let Ok(Command::Functions(_)) = parse(&["functions", "--config", "a.toml", "b.toml", "--config-end", "-o", "json"]) else {
+    let Ok(Command::Functions(_)) = parse(&[
+        "functions",
+        "--config",
+        "a.toml",
+        "b.toml",
+        "--config-end",
+        "-o",
+        "json",
+    ]) else {
         panic!("the arguments are in order");
     };
 }
@@ -35,6 +43,6 @@ fn wrong_usage_is_refused(#[case] arguments: &[&str]) {
 fn a_broken_pipe_is_found_among_the_causes() {
     let pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
     assert!(is_broken_pipe(&pipe()));
-    assert!(is_broken_pipe(&io::Error::other(pipe())));
+    assert!(is_broken_pipe(&arrow::error::ArrowError::from(pipe())));
     assert!(!is_broken_pipe(&io::Error::other("another")));
 }

@@ -149,7 +149,10 @@ where
     {
         let peer = self.peer;
         let service = self.service.clone().map_request(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(peer) });
+            request.extensions_mut().insert(TcpConnectInfo {
+                local_addr: None,
+                remote_addr: Some(peer),
+            });
             request
         });
         let connection = http2::Builder::new(TokioExecutor::new())
@@ -190,7 +193,10 @@ fn asks_to_leave(opened: Phase, now: Phase) -> bool {
 async fn handshake(tls: &TlsAcceptor, stream: TcpStream) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
     let stream = timeout(GREETING, tls.accept(stream)).await??;
     if stream.get_ref().1.alpn_protocol() != Some(HTTP2) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the client did not ask for HTTP/2 (ALPN h2)"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the client did not ask for HTTP/2 (ALPN h2)",
+        ));
     }
     Ok(stream)
 }

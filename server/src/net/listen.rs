@@ -26,11 +26,16 @@ pub(crate) struct Purpose {
 }
 
 /// Arrow Flight.
-pub(crate) const FLIGHT: Purpose = Purpose { name: "Flight", setting: "server.listen_host, server.listen_port" };
+pub(crate) const FLIGHT: Purpose = Purpose {
+    name: "Flight",
+    setting: "server.listen_host, server.listen_port",
+};
 
 /// `/live` and `/ready`.
-pub(crate) const HEALTH: Purpose =
-    Purpose { name: "health checks", setting: "server.health_check_host, server.health_check_port" };
+pub(crate) const HEALTH: Purpose = Purpose {
+    name: "health checks",
+    setting: "server.health_check_host, server.health_check_port",
+};
 
 /// Opens a port. Returns it with its address; a host name may stand for several, of which the first that works is taken.
 pub(crate) async fn bind(address: &HostPort, purpose: Purpose) -> Result<(TcpListener, SocketAddr), BindError> {
@@ -65,7 +70,15 @@ mod tests {
     async fn a_taken_port_names_host_port_and_cause() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = taken.local_addr().unwrap().port();
-        let error = bind(&HostPort { host: "127.0.0.1".to_owned(), port }, FLIGHT).await.unwrap_err();
+        let error = bind(
+            &HostPort {
+                host: "127.0.0.1".to_owned(),
+                port,
+            },
+            FLIGHT,
+        )
+        .await
+        .unwrap_err();
         assert_eq!(
             error.to_string(),
             format!(
@@ -77,8 +90,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_foreign_address_is_told() {
-        let address = HostPort { host: "192.0.2.1".to_owned(), port: 17_001 };
+        let address = HostPort {
+            host: "192.0.2.1".to_owned(),
+            port: 17_001,
+        };
         let error = bind(&address, HEALTH).await.unwrap_err().to_string();
-        assert!(error.ends_with("the address does not belong to this machine"), "{error}");
+        assert!(
+            error.ends_with("the address does not belong to this machine"),
+            "{error}"
+        );
     }
 }

@@ -22,7 +22,10 @@ pub(super) struct Prefaced<Io> {
 }
 
 /// Reads the preface. The error says what came instead.
-pub(super) async fn await_preface<Io: AsyncRead + Unpin>(mut io: Io, limit: Duration) -> Result<Prefaced<Io>, io::Error> {
+pub(super) async fn await_preface<Io: AsyncRead + Unpin>(
+    mut io: Io,
+    limit: Duration,
+) -> Result<Prefaced<Io>, io::Error> {
     let mut received = [0; PREFACE.len()];
     let read = async {
         let mut filled = 0;
@@ -30,10 +33,16 @@ pub(super) async fn await_preface<Io: AsyncRead + Unpin>(mut io: Io, limit: Dura
             let count = io.read(&mut received[filled..]).await?;
             filled += count;
             if count == 0 {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client left before it said anything"));
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the client left before it said anything",
+                ));
             }
             if received[..filled] != PREFACE[..filled] {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "the client does not speak HTTP/2"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the client does not speak HTTP/2",
+                ));
             }
         }
         Ok(())
@@ -45,7 +54,11 @@ pub(super) async fn await_preface<Io: AsyncRead + Unpin>(mut io: Io, limit: Dura
 }
 
 impl<Io: AsyncRead + Unpin> AsyncRead for Prefaced<Io> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let rest = &PREFACE[self.replayed..];
         if rest.is_empty() {
             return Pin::new(&mut self.io).poll_read(context, buffer);
@@ -101,7 +114,12 @@ mod tests {
         client.write_all(b"rest").await.unwrap();
         drop(client);
         let mut received = Vec::new();
-        await_preface(server, LIMIT).await.unwrap().read_to_end(&mut received).await.unwrap();
+        await_preface(server, LIMIT)
+            .await
+            .unwrap()
+            .read_to_end(&mut received)
+            .await
+            .unwrap();
         assert_eq!(received, [PREFACE.as_slice(), b"rest"].concat());
     }
 
@@ -119,6 +137,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn silence_ends_after_the_limit() {
         let (_client, server) = tokio::io::duplex(64);
-        assert_eq!(await_preface(server, LIMIT).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(
+            await_preface(server, LIMIT).await.unwrap_err().kind(),
+            io::ErrorKind::TimedOut
+        );
     }
 }

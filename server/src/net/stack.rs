@@ -23,8 +23,10 @@ const ACCEPTED_ENCODINGS: HeaderValue = HeaderValue::from_static("identity,gzip"
 
 /// Methods by which clients fetch and cancel what they began. The service itself refuses new calls after the tasks are
 /// closed; only it can tell a new call from polling for an old one.
-const OF_CALLS_IN_PROGRESS: [&str; 2] =
-    ["/arrow.flight.protocol.FlightService/GetFlightInfo", "/arrow.flight.protocol.FlightService/DoGet"];
+const OF_CALLS_IN_PROGRESS: [&str; 2] = [
+    "/arrow.flight.protocol.FlightService/GetFlightInfo",
+    "/arrow.flight.protocol.FlightService/DoGet",
+];
 
 /// Puts the layers around the Flight service. The outermost comes first.
 pub(crate) fn stack<S, B>(
@@ -62,7 +64,11 @@ impl<B: Send + 'static> Pass<B> for Traced {
     where
         S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Send + 'static,
     {
-        let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr).map(peer_name);
+        let peer = request
+            .extensions()
+            .get::<TcpConnectInfo>()
+            .and_then(TcpConnectInfo::remote_addr)
+            .map(peer_name);
         let span = tracing::info_span!("rpc", peer);
         inner.call(request).instrument(span).await
     }
@@ -121,7 +127,10 @@ fn answer(error: FlightError) -> Response<Body> {
 /// gRPC servers tell what compressions they read. Errors before the first message carry nothing but themselves.
 fn name_encodings(mut response: Response<Body>) -> Response<Body> {
     if !response.headers().contains_key("grpc-status") {
-        response.headers_mut().entry("grpc-accept-encoding").or_insert(ACCEPTED_ENCODINGS);
+        response
+            .headers_mut()
+            .entry("grpc-accept-encoding")
+            .or_insert(ACCEPTED_ENCODINGS);
     }
     response
 }
@@ -134,7 +143,10 @@ impl<P: Clone, S> Layer<S> for Around<P> {
     type Service = Passing<P, S>;
 
     fn layer(&self, inner: S) -> Passing<P, S> {
-        Passing { pass: self.0.clone(), inner }
+        Passing {
+            pass: self.0.clone(),
+            inner,
+        }
     }
 }
 

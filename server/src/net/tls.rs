@@ -121,7 +121,9 @@ fn client_verifier(pem: &Pem, provider: Arc<CryptoProvider>) -> Result<Arc<dyn C
     for certificate in certificates(pem)? {
         roots.add(certificate).map_err(|error| unusable(&error))?;
     }
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().map_err(|error| unusable(&error))
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| unusable(&error))
 }
 
 #[cfg(test)]

@@ -68,7 +68,11 @@ where
         let exception = record.keys.shift_remove("exception");
         for span in context.event_scope(event).into_iter().flatten() {
             let extensions = span.extensions();
-            for (key, value) in extensions.get::<SpanKeys>().iter().flat_map(|SpanKeys(span)| &span.keys) {
+            for (key, value) in extensions
+                .get::<SpanKeys>()
+                .iter()
+                .flat_map(|SpanKeys(span)| &span.keys)
+            {
                 // The event's own keys, and those of inner spans, come first.
                 record.keys.entry(key.clone()).or_insert_with(|| value.clone());
             }
@@ -104,7 +108,13 @@ fn json_line(record: Record, exception: Option<Value>, logger: &str, level: Leve
 }
 
 fn readable_line(record: &Record, exception: Option<&Value>, logger: &str, level: Level, colour: bool) -> String {
-    let paint = |code: &str, text: &str| if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() };
+    let paint = |code: &str, text: &str| {
+        if colour {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    };
     let level_colour = match level {
         Level::ERROR => "31",
         Level::WARN => "33",
@@ -112,7 +122,11 @@ fn readable_line(record: &Record, exception: Option<&Value>, logger: &str, level
         Level::DEBUG | Level::TRACE => "34",
     };
     let level = paint(level_colour, &format!("{:<7}", level_name(level)));
-    let mut line = format!("{} [{level}] {}", paint("2", &timestamp()), paint("1", &format!("{:<30}", record.name)));
+    let mut line = format!(
+        "{} [{level}] {}",
+        paint("2", &timestamp()),
+        paint("1", &format!("{:<30}", record.name))
+    );
     let _ = write!(line, " [{}]", paint("34", logger));
     for (key, value) in &record.keys {
         let _ = write!(line, " {}={}", paint("36", key), plain(value));

@@ -13,8 +13,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-pub use layer::Style;
 use layer::Lines;
+pub use layer::Style;
 
 /// What is logged when `RUST_LOG` says nothing: the transport's own chatter is left out.
 const DEFAULT_FILTER: &str = "info,h2=warn,hyper=warn,hyper_util=warn,rustls=warn,tonic=warn,tower=warn";
@@ -23,7 +23,9 @@ const DEFAULT_FILTER: &str = "info,h2=warn,hyper=warn,hyper_util=warn,rustls=war
 pub fn start(style: Style, quiet: bool) {
     let default = if quiet { "warn" } else { DEFAULT_FILTER };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let subscriber = tracing_subscriber::registry().with(filter).with(Lines::new(style, io::stderr));
+    let subscriber = tracing_subscriber::registry()
+        .with(filter)
+        .with(Lines::new(style, io::stderr));
     // A second start within one process, as in tests, keeps the first.
     let _ = subscriber.try_init();
 }

@@ -30,7 +30,12 @@ fn logged(style: Style, events: impl FnOnce()) -> String {
 }
 
 fn json(events: impl FnOnce()) -> Map<String, Value> {
-    let text = logged(Style::Json { event_key: "event".to_owned() }, events);
+    let text = logged(
+        Style::Json {
+            event_key: "event".to_owned(),
+        },
+        events,
+    );
     assert_eq!(text.matches('\n').count(), 1, "one line: {text}");
     serde_json::from_str(&text).unwrap()
 }
@@ -48,7 +53,17 @@ fn keys_come_in_order_and_the_event_last() {
     let keys: Vec<_> = line.keys().map(String::as_str).collect();
     assert_eq!(
         keys,
-        ["waited", "rows", "fun", "peer", "logger", "level", "timestamp", "exception", "event"]
+        [
+            "waited",
+            "rows",
+            "fun",
+            "peer",
+            "logger",
+            "level",
+            "timestamp",
+            "exception",
+            "event"
+        ]
     );
     assert_eq!(line["fun"], "Sales");
     assert_eq!(line["rows"], 3);
@@ -61,7 +76,10 @@ fn keys_come_in_order_and_the_event_last() {
 fn timestamps_are_utc_with_microseconds() {
     let line = json(|| tracing::info!("tick"));
     let timestamp = line["timestamp"].as_str().unwrap();
-    let digits: String = timestamp.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    let digits: String = timestamp
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
     assert_eq!(digits, "0000-00-00T00:00:00.000000Z");
 }
 
@@ -73,7 +91,12 @@ fn json_fields_are_nested() {
 
 #[test]
 fn the_event_key_is_configurable_and_never_lost() {
-    let text = logged(Style::Json { event_key: "message".to_owned() }, || tracing::info!(logger = "mine", "hello"));
+    let text = logged(
+        Style::Json {
+            event_key: "message".to_owned(),
+        },
+        || tracing::info!(logger = "mine", "hello"),
+    );
     let line: Map<String, Value> = serde_json::from_str(&text).unwrap();
     assert_eq!(line["message"], "hello");
     assert_eq!(line["logger"], "flexconnect_server.telemetry.tests");
@@ -81,7 +104,9 @@ fn the_event_key_is_configurable_and_never_lost() {
 
 #[test]
 fn readable_lines_are_plain_without_a_terminal() {
-    let text = logged(Style::Readable { colour: false }, || tracing::info!(url = "grpc://x:1", text = "a b", "started"));
+    let text = logged(Style::Readable { colour: false }, || {
+        tracing::info!(url = "grpc://x:1", text = "a b", "started");
+    });
     assert!(text.contains(" [info   ] started "), "{text}");
     assert!(text.ends_with("url=grpc://x:1 text=\"a b\"\n"), "{text}");
     assert!(!text.contains('\u{1b}'));
@@ -92,5 +117,8 @@ fn a_chain_names_every_cause_once() {
     #[derive(Debug, thiserror::Error)]
     #[error("cannot start")]
     struct Outer(#[source] std::io::Error);
-    assert_eq!(super::chain(&Outer(std::io::Error::other("no port"))), "cannot start: no port");
+    assert_eq!(
+        super::chain(&Outer(std::io::Error::other("no port"))),
+        "cannot start: no port"
+    );
 }

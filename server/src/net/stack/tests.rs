@@ -28,7 +28,10 @@ async fn call(phase: Phase, path: &str, token: Option<&str>) -> Response<Body> {
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    stack(service, phase, tokens()).oneshot(request.body(()).unwrap()).await.unwrap()
+    stack(service, phase, tokens())
+        .oneshot(request.body(()).unwrap())
+        .await
+        .unwrap()
 }
 
 fn code(response: &Response<Body>) -> Code {
@@ -54,13 +57,19 @@ async fn every_method_asks_for_the_token(
     #[values(LIST_FLIGHTS, GET_FLIGHT_INFO, DO_GET, HANDSHAKE, UNKNOWN)] path: &str,
 ) {
     assert_eq!(code(&call(Phase::Serving, path, None).await), Code::Unauthenticated);
-    assert_eq!(code(&call(Phase::Serving, path, Some("bad")).await), Code::Unauthenticated);
+    assert_eq!(
+        code(&call(Phase::Serving, path, Some("bad")).await),
+        Code::Unauthenticated
+    );
     assert_eq!(code(&call(Phase::Serving, path, Some("good")).await), Code::Ok);
 }
 
 #[tokio::test]
 async fn availability_comes_before_authentication() {
-    assert_eq!(code(&call(Phase::Starting, LIST_FLIGHTS, None).await), Code::Unavailable);
+    assert_eq!(
+        code(&call(Phase::Starting, LIST_FLIGHTS, None).await),
+        Code::Unavailable
+    );
 }
 
 #[tokio::test]

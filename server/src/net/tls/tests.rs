@@ -9,7 +9,11 @@ fn generated() -> (String, String) {
 }
 
 fn pem(key: &'static str, text: &str) -> Pem {
-    Pem { key, source: Source::Unset, text: PemText::Inline(text.into()) }
+    Pem {
+        key,
+        source: Source::Unset,
+        text: PemText::Inline(text.into()),
+    }
 }
 
 fn tls(certificate: &str, key: &str, authority: Option<&str>) -> Tls {
@@ -41,7 +45,10 @@ fn files_are_read() {
     assert!(acceptor(&tls).is_ok());
     tls.certificate.text = PemText::File(folder.path().join("absent.crt"));
     let refusal = refusal(&tls);
-    assert!(refusal.starts_with("server.tls_certificate (") && refusal.contains("absent.crt"), "{refusal}");
+    assert!(
+        refusal.starts_with("server.tls_certificate (") && refusal.contains("absent.crt"),
+        "{refusal}"
+    );
     assert!(refusal.contains("the file cannot be read"), "{refusal}");
 }
 
@@ -49,7 +56,10 @@ fn files_are_read() {
 fn a_key_of_another_certificate_is_told() {
     let ((certificate, _), (_, key)) = (generated(), generated());
     let refusal = refusal(&tls(&certificate, &key, None));
-    assert!(refusal.starts_with("server.tls_private_key (text not set): the key does not belong"), "{refusal}");
+    assert!(
+        refusal.starts_with("server.tls_private_key (text not set): the key does not belong"),
+        "{refusal}"
+    );
 }
 
 #[test]

@@ -1,0 +1,18 @@
+//! A whole server on real sockets: calls, tokens, TLS, health, the drain, and the binary itself.
+
+#[cfg(test)]
+mod authentication;
+#[cfg(test)]
+mod binary;
+#[cfg(test)]
+mod calls;
+#[cfg(test)]
+mod drain;
+#[cfg(test)]
+mod functions;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod health;
+#[cfg(test)]
+mod tls;
