@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harness import wire
+from harness import protobuf, wire
 from harness.answers import Failure, FlightAnswer, Rows
 from harness.caller import POLL_CODE, Caller, Pending, command
 from harness.config import Config
@@ -69,9 +69,9 @@ def _call(function: str, **parameters: object) -> Callable[[Server], object]:
     return lambda server: _face(Caller(server).call(function, **parameters))
 
 
-def _leaks_traceback(method: str) -> Callable[[Server], object]:
+def _leaks_traceback(method: str, request: bytes) -> Callable[[Server], object]:
     def ask(server: Server) -> bool:
-        answer = wire.call(server, method, wire.descriptor(command("Table")))
+        answer = wire.call(server, method, request)
         return any(b"Traceback" in value for value in (answer.message.encode(), *answer.trailers.values()))
 
     return ask
@@ -171,8 +171,14 @@ ANSWERS = [
         for text in ("[]", "5", '"text"', '{"task_id":5}', '{"task_id":true}')
     ),
     *(
-        Difference(2, f"the inside of the server shows in {method}", _leaks_traceback(method), python=True, ours=False)
-        for method in ("DoAction", "ListActions", "GetSchema")
+        Difference(
+            2, f"the inside of the server shows in {method}", _leaks_traceback(method, request), python=True, ours=False
+        )
+        for method, request in (
+            ("DoAction", protobuf.text(1, b"anything")),
+            ("ListActions", b""),
+            ("GetSchema", wire.descriptor(command("Table"))),
+        )
     ),
     Difference(
         2,
@@ -237,6 +243,17 @@ ANSWERS = [
     ),
     Difference(15, "a call that nobody asks for again", _never_polled, "finished", "cancelled", "brisk"),
     Difference(21, "an idle connection to the health port", _health_beside_idle_connection, "blocked", 204),
+    *(
+        Difference(
+            1,
+            f"a polling command with an id that is no text: {text!r}",
+            lambda server, text=text: _face(Caller(server).pollable().info(text)),
+            ("ArrowInvalid", None, True),
+            (_SERVER, _BAD, False),
+        )
+        for text in (b"c:\xff", b"r:\xff\xfe")
+    ),
+    Difference(47, "chunks without rows", lambda server: Caller(server).call("EmptyChunks").lengths, (1, 0, 2), (1, 2)),
     Difference(33, "the caller's token among the headers", _sees_token, (True, ["1"]), (False, ["1"])),
 ]
 

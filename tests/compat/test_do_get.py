@@ -73,11 +73,6 @@ def test_a_table_is_cut_where_its_chunks_end(plain: Pair) -> None:
     assert rows.rows == [(n,) for n in range(1, 7)]
 
 
-def test_chunks_without_rows_travel(plain: Pair) -> None:
-    rows = plain.agree(lambda server: Caller(server).call("EmptyChunks"))
-    assert rows.lengths == (1, 0, 2)
-
-
 def test_a_window_into_longer_arrays(plain: Pair) -> None:
     rows = plain.agree(lambda server: Caller(server).call("Sliced"))
     assert rows.rows == [(n, f"row {n}", n % 2 == 0, [n] * (n % 3)) for n in range(11, 16)]

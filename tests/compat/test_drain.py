@@ -86,7 +86,7 @@ def _drain(server: Server) -> Drained:
         server.terminate()
         ready = _await_end_of_service(server)
         new_call = caller.call("Table")
-        refused = wait_until("the end of new calls", lambda: _failure(caller.info(command("Table"))))
+        refused = wait_until("the end of new calls", lambda: _failure(caller.call("Table")))
         server.release("release-polled")
         polled = caller.pollable().finish(pending)
         server.release("release-running")
@@ -124,7 +124,7 @@ def _await_end_of_service(server: Server) -> int | None:
     """The status of `/ready` once the server has noticed the signal: ours says so, the original stops listening."""
     if server.kind == "ours":
         return wait_until("another status of /ready", lambda: _unless(204, server.health("/ready")))
-    wait_until("the end of new calls", lambda: _failure(Caller(server).info(command("Table"))))
+    wait_until("the end of new calls", lambda: _failure(Caller(server).call("Table")))
     return server.health("/ready")
 
 

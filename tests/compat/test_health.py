@@ -29,6 +29,13 @@ def test_paths(plain: Pair, path: str, status: int) -> None:
     assert plain.agree(lambda server: server.health(path)) == status
 
 
+@pytest.mark.parametrize(("method", "ours"), [("HEAD", 204), ("POST", 405), ("PUT", 405), ("DELETE", 405)])
+def test_methods_other_than_get(plain: Pair, method: str, ours: int) -> None:
+    """The original knows GET alone and calls all others not implemented; ours answers as HTTP asks for."""
+    for kind, status in plain.ask(lambda server: server.health("/ready", method)).items():
+        assert status == {"python": 501, "ours": ours}[kind]
+
+
 def test_a_loading_server_is_alive_and_not_ready(farm: Farm) -> None:
     guarded = {"authentication_method": "token", "listen_host": "127.0.0.1"}
     sections = {"compat": {"late": True}, "enumerated_tokens": {"tokens": ["secret"]}}

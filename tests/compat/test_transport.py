@@ -10,6 +10,20 @@ from harness.pair import Pair
 from harness.server import Server
 from pyarrow import flight
 
+
+def _upload() -> bytes:
+    """A FlightData with a descriptor and the bare message of a schema."""
+    schema = pa.schema([("id", pa.int64())]).serialize().to_pybytes()[8:]
+    return protobuf.text(1, wire.descriptor(command("Table"))) + protobuf.text(2, schema)
+
+
+_REQUESTS = {
+    "DoPut": _upload,
+    "DoExchange": _upload,
+    "DoAction": lambda: protobuf.text(1, b"anything"),
+    "ListActions": bytes,
+    "Handshake": bytes,
+}
 _NOT_THERE = ("GetSchema", "DoPut", "DoExchange", "DoAction", "ListActions")
 
 
@@ -36,12 +50,20 @@ def test_an_unknown_service_has_no_arrow_trailers(plain: Pair) -> None:
 
 @pytest.mark.parametrize("method", [*_NOT_THERE, "PollFlightInfo", "Handshake"])
 def test_methods_that_are_not_there_are_unimplemented(plain: Pair, method: str) -> None:
-    request = wire.descriptor(command("Table"))
-    if method in ("DoPut", "DoExchange"):
-        request = protobuf.text(1, request) + protobuf.text(2, _schema_header())
+    request = _REQUESTS.get(method, lambda: wire.descriptor(command("Table")))()
     status, arrow, details = plain.agree(lambda server: _unimplemented(wire.call(server, method, request)))
     assert (status, details) == ("UNIMPLEMENTED", False)
     assert arrow == b"10"
+
+
+def test_a_handshake_is_answered_in_the_words_of_the_original(plain: Pair) -> None:
+    msg = "This service does not have an authentication mechanism enabled."
+    answer = plain.agree(lambda server: wire.call(server, "Handshake"))
+    assert (answer.status, answer.message) == ("UNIMPLEMENTED", msg)
+    assert answer.trailers == {
+        "x-arrow-status": b"10",
+        "x-arrow-status-message-bin": f"Flight returned unimplemented error, with message: {msg}".encode(),
+    }
 
 
 def test_pyarrow_takes_them_for_not_implemented(plain: Pair) -> None:
@@ -62,11 +84,6 @@ def test_pyarrow_takes_them_for_not_implemented(plain: Pair) -> None:
 
 def test_the_server_goes_on_after_all_of_that(plain: Pair) -> None:
     assert not isinstance(plain.agree(lambda server: Caller(server).info(command("Table"))), Failure)
-
-
-def _schema_header() -> bytes:
-    """The bare message of a schema, without its prefix."""
-    return pa.schema([("id", pa.int64())]).serialize().to_pybytes()[8:]
 
 
 def _unimplemented(answer: wire.WireAnswer) -> tuple[str, bytes | None, bool]:

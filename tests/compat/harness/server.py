@@ -84,11 +84,11 @@ class Server:
         """Lets go whoever waits for this file on the stage."""
         (self.stage / name).touch()
 
-    def health(self, path: str, timeout: float = 10) -> int | None:
+    def health(self, path: str, method: str = "GET", timeout: float = 10) -> int | None:
         """The status of the health endpoint, or nothing when nobody listens there."""
         connection = http.client.HTTPConnection("127.0.0.1", self.health_port, timeout=timeout)
         try:
-            connection.request("GET", path)
+            connection.request(method, path)
             return connection.getresponse().status
         except ConnectionError:
             return None

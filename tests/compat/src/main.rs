@@ -11,7 +11,7 @@ mod tasks;
 
 use std::process::ExitCode;
 
-use flexconnect_server::{Server, cli};
+use flexconnect_server::{Server, ServerBuilder, cli};
 
 /// Registers the functions in the order in which the Python server finds its own.
 fn main() -> ExitCode {
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     };
     let server = tables::all()
         .into_iter()
-        .fold(Server::builder(), |server, table| server.function(table));
+        .fold(Server::builder(), ServerBuilder::function);
     let server = server
         .function(nested)
         .function(streams::Stream)

@@ -85,8 +85,8 @@ fn ends<T: Copy>(value: T) -> impl Iterator<Item = Option<T>> {
     [Some(value), None, Some(value)].into_iter()
 }
 
-fn no_middle() -> Option<NullBuffer> {
-    Some(NullBuffer::from(vec![true, false, true]))
+fn no_middle() -> NullBuffer {
+    NullBuffer::from(vec![true, false, true])
 }
 
 fn points() -> Result<StructArray, ArrowError> {
@@ -94,7 +94,7 @@ fn points() -> Result<StructArray, ArrowError> {
         Arc::new(Field::new_list_field(DataType::Utf8, true)),
         OffsetBuffer::from_lengths([2, 0, 0]),
         Arc::new(StringArray::from(vec![Some("a"), None])),
-        no_middle(),
+        Some(no_middle()),
     )?;
     let fields = Fields::from(vec![
         Field::new("x", DataType::Float64, true),
@@ -104,7 +104,7 @@ fn points() -> Result<StructArray, ArrowError> {
         Arc::new(Float64Array::from(vec![Some(1.5), None, None])),
         Arc::new(tags),
     ];
-    StructArray::try_new(fields, columns, no_middle())
+    StructArray::try_new(fields, columns, Some(no_middle()))
 }
 
 fn counts() -> Result<ArrayRef, ArrowError> {
@@ -136,6 +136,6 @@ fn regions() -> Result<ListArray, ArrowError> {
         Arc::new(Field::new_list_field(items.data_type().clone(), true)),
         OffsetBuffer::from_lengths([3, 0, 0]),
         Arc::new(items),
-        no_middle(),
+        Some(no_middle()),
     )
 }

@@ -27,7 +27,7 @@ pub(crate) fn all() -> [Sample; 10] {
         Sample::new("Chunks", id(), || chunks(&[1..3, 3..4, 4..7])),
         Sample::new("EmptyChunks", id(), || chunks(&[1..2, 2..2, 2..4])),
         Sample::new("Sliced", sliced_schema(), sliced),
-        Sample::new("Large", id(), || chunks(&[0..1_000_000])),
+        Sample::new("Large", id(), || Ok(vec![numbers(0..1_000_000)?])),
         Sample::new("Dictionary", colour(), || {
             colours(&[
                 (&["red", "green"], &[Some(0), Some(1), None]),
@@ -125,10 +125,10 @@ fn sliced() -> Result<Vec<RecordBatch>, ArrowError> {
 }
 
 fn messages() -> Result<Vec<RecordBatch>, ArrowError> {
-    let unit = HashMap::from([("unit".to_owned(), "EUR".to_owned())]);
-    let metadata = [("origin", "compat"), ("x-gdc-data-source-messages", MESSAGES)];
-    let schema = Schema::new(vec![Field::new("price", DataType::Int64, true).with_metadata(unit)])
-        .with_metadata(metadata.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+    let unit = HashMap::from([("unit", "EUR")].map(owned));
+    let metadata = HashMap::from([("origin", "compat"), ("x-gdc-data-source-messages", MESSAGES)].map(owned));
+    let schema =
+        Schema::new(vec![Field::new("price", DataType::Int64, true).with_metadata(unit)]).with_metadata(metadata);
     Ok(vec![RecordBatch::try_new(
         Arc::new(schema),
         vec![Arc::new(Int64Array::from(vec![7]))],
@@ -137,9 +137,13 @@ fn messages() -> Result<Vec<RecordBatch>, ArrowError> {
 
 fn other_schema() -> Result<Vec<RecordBatch>, ArrowError> {
     let schema = Schema::new(vec![Field::new("text", DataType::Utf8, true)])
-        .with_metadata(HashMap::from([("origin".to_owned(), "call".to_owned())]));
+        .with_metadata(HashMap::from([("origin", "call")].map(owned)));
     Ok(vec![RecordBatch::try_new(
         Arc::new(schema),
         vec![Arc::new(StringArray::from(vec!["really"]))],
     )?])
+}
+
+fn owned((key, value): (&str, &str)) -> (String, String) {
+    (key.to_owned(), value.to_owned())
 }
