@@ -1,4 +1,5 @@
 //! Registration against a stand-in for GoodData: what is written, how often, and what each fault over there becomes.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests are tests, too")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;

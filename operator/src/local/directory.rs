@@ -55,6 +55,7 @@ impl WorkDirectory {
             let parent = std::env::temp_dir();
             let directory = tempfile::Builder::new()
                 .prefix("flexconnect-")
+                .permissions(fs::Permissions::from_mode(0o700))
                 .tempdir()
                 .map_err(io(&parent))?;
             (directory.path().to_owned(), Some(directory))

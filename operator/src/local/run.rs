@@ -287,7 +287,11 @@ impl Run {
 
     /// Tells the registrar when there is something new to tell.
     fn register(&mut self, replicas: Option<BTreeSet<u16>>) {
-        let Some(replicas) = replicas else { return };
+        // Without data sources the registrar has to hear of it only when there were some.
+        let none_left = self.fleet.sources.is_empty() && self.registrar.told.is_some();
+        let Some(replicas) = replicas.or_else(|| none_left.then(BTreeSet::new)) else {
+            return;
+        };
         let registrar = &mut self.registrar;
         let same_fleet = registrar
             .told
