@@ -24,8 +24,6 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub(crate) use handle::{Outcome, Task, Waited};
 pub use id::TaskId;
-#[cfg(test)]
-pub(crate) use read::Consumed;
 pub(crate) use submit::{Cancelled, Refused, Submission};
 
 use budget::Budget;
