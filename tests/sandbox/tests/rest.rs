@@ -1,4 +1,5 @@
 //! GoodData's REST contract, as clients see it: statuses, envelopes, media types, headers and texts.
+#![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
 mod support;
 

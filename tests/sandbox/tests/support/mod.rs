@@ -1,5 +1,10 @@
 //! What the tests share.
-#![allow(dead_code, unreachable_pub, reason = "every test binary uses another part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "every test binary uses another part of it"
+)]
 
 pub mod flight;
 pub mod rest;

@@ -1,0 +1,497 @@
+//! Queries, connection tests and scans through a registered data source, against real Flight servers.
+#![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use flexconnect_sandbox::{Answer as Rows, Options, Profile, Query, Sandbox};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tonic::Code;
+
+use support::flight::{Answer, Authority, Flight, Script};
+use support::rest::{Reply, Rest, document};
+
+/// A sandbox with the data source `sales` over some servers.
+struct Setup {
+    rest: Rest,
+    _sandbox: Sandbox,
+}
+
+impl Setup {
+    async fn of(profile: Profile, servers: &[&Flight], parameters: &[(&str, &str)]) -> Self {
+        let urls: Vec<_> = servers.iter().map(|server| server.url()).collect();
+        Self::with_url(profile, &urls.join(";"), parameters).await
+    }
+
+    async fn with_url(profile: Profile, url: &str, parameters: &[(&str, &str)]) -> Self {
+        let sandbox = Sandbox::start(Options {
+            profile,
+            ..Options::default()
+        })
+        .await
+        .unwrap();
+        let rest = Rest::of(&sandbox);
+        let parameters: Vec<_> = parameters
+            .iter()
+            .map(|(name, value)| json!({ "name": name, "value": value }))
+            .collect();
+        let attributes = json!({
+            "name": "Sales", "type": "FLEXCONNECT", "schema": "", "url": url, "token": "secret",
+            "parameters": parameters,
+        });
+        let created = rest
+            .post("/api/v1/entities/dataSources", &document("sales", &attributes))
+            .await;
+        assert_eq!(created.status, StatusCode::CREATED, "{created:?}");
+        Self {
+            rest,
+            _sandbox: sandbox,
+        }
+    }
+
+    async fn ask(&self, query: &Query) -> Reply {
+        self.rest.post("/sandbox/dataSources/sales/query", &json!(query)).await
+    }
+
+    async fn rows(&self) -> Rows {
+        let reply = self.ask(&Query::of("WhereAmI")).await;
+        assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+        serde_json::from_value(reply.body).unwrap()
+    }
+
+    /// The sentence and the attempts of a query that fails.
+    async fn failure(&self) -> (String, usize) {
+        let reply = self
+            .ask(&Query {
+                timeout_seconds: 1,
+                ..Query::of("WhereAmI")
+            })
+            .await;
+        assert_eq!(reply.status, StatusCode::BAD_GATEWAY, "{reply:?}");
+        (
+            reply.detail().to_owned(),
+            reply.body["attempts"].as_array().unwrap().len(),
+        )
+    }
+
+    async fn test(&self, body: &Value) -> Value {
+        self.rest
+            .post("/api/v1/actions/dataSources/sales/test", body)
+            .await
+            .body
+    }
+}
+
+fn server(answer: Answer) -> Flight {
+    Flight::start(Script {
+        answer,
+        ..Script::default()
+    })
+}
+
+/// A server that was there and is not any more: its port refuses connections.
+fn dead() -> Flight {
+    let mut server = server(Answer::Rows);
+    server.kill();
+    server
+}
+
+const NONE: &[(&str, &str)] = &[];
+const ROUND_ROBIN: &[(&str, &str)] = &[("loadBalancing", "round-robin")];
+const RANDOM: &[(&str, &str)] = &[("loadBalancing", "random")];
+
+#[tokio::test]
+async fn a_query_brings_the_rows_and_where_they_come_from() {
+    let server = Flight::start(Script {
+        token: Some("secret".to_owned()),
+        ..Script::default()
+    });
+    let setup = Setup::of(Profile::Strict, &[&server], NONE).await;
+    let rows = setup.rows().await;
+    assert_eq!((rows.row_count, json!(rows.rows)), (1, json!([[server.url()]])));
+    assert_eq!(
+        (rows.columns[0].name.as_str(), rows.columns[0].data_type.as_str()),
+        ("server", "Utf8")
+    );
+    assert_eq!((rows.called, rows.location), (server.url(), server.url()));
+    assert!(rows.failed_attempts.is_empty());
+}
+
+#[tokio::test]
+async fn the_server_gets_the_command_the_token_and_the_polling_header() {
+    let server = server(Answer::Rows);
+    let setup = Setup::of(Profile::Strict, &[&server], NONE).await;
+    let query = json!({
+        "function": "WhereAmI",
+        "columns": ["server"],
+        "filters": [{ "filterType": "absoluteDateFilter", "datasetIdentifier": "date", "from": "2025-01-01", "to": "2025-01-31" }],
+        "parameters": { "extra": 1 },
+        "timezone": "Europe/Prague",
+    });
+    let reply = setup.rest.post("/sandbox/dataSources/sales/query", &query).await;
+    assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+    let seen = server.seen();
+    assert_eq!(seen[0].metadata.get("authorization").unwrap(), "Bearer secret");
+    assert!(seen[0].metadata.contains_key("x-quiver-pollable"));
+    let command: Value = serde_json::from_str(&seen[0].command).unwrap();
+    assert_eq!(command["functionName"], "WhereAmI");
+    assert_eq!(
+        (&command["parameters"]["columns"], &command["parameters"]["extra"]),
+        (&json!(["server"]), &json!(1))
+    );
+    let context = &command["parameters"]["executionContext"];
+    assert_eq!(
+        (&context["executionType"], &context["organizationId"]),
+        (&json!("REPORT"), &json!("sandbox"))
+    );
+    assert_eq!(
+        (&context["timezone"], &context["filters"]),
+        (&json!("Europe/Prague"), &query["filters"])
+    );
+    let offset = &context["timestamp"].as_str().unwrap()["2025-01-31T08:00:00".len()..];
+    assert!(["+01:00", "+02:00"].contains(&offset), "{offset}");
+}
+
+#[tokio::test]
+async fn a_result_that_is_not_ready_is_asked_for_again() {
+    let server = Flight::start(Script {
+        polls: 3,
+        ..Script::default()
+    });
+    let setup = Setup::of(Profile::Strict, &[&server], NONE).await;
+    assert_eq!(setup.rows().await.row_count, 1);
+    let commands: Vec<_> = server.seen().into_iter().map(|seen| seen.command).collect();
+    assert_eq!(
+        &commands[1..],
+        ["again-1", "again-2", "again-3"],
+        "descriptors are sent back as they came"
+    );
+}
+
+#[tokio::test]
+async fn a_query_that_takes_too_long_is_given_up_and_cancelled() {
+    let server = Flight::start(Script {
+        polls: usize::MAX,
+        ..Script::default()
+    });
+    let setup = Setup::of(Profile::Lenient, &[&server], NONE).await;
+    let (failure, _) = setup.failure().await;
+    assert!(
+        failure.contains(&format!("{} did not answer within 1s", server.url())),
+        "{failure}"
+    );
+    assert_eq!(server.seen().last().unwrap().command, "cancel");
+}
+
+#[tokio::test]
+async fn rows_are_read_where_the_server_says() {
+    let keeper = server(Answer::Rows);
+    let asked = Flight::start(Script {
+        location: Some(keeper.url()),
+        ..Script::default()
+    });
+    let rows = Setup::of(Profile::Strict, &[&asked], NONE).await.rows().await;
+    assert_eq!((rows.called, rows.location), (asked.url(), keeper.url()));
+    assert_eq!(json!(rows.rows), json!([[keeper.url()]]));
+    assert_eq!(asked.seen().len(), 1);
+
+    let here = Flight::start(Script {
+        location: Some("arrow-flight-reuse-connection://?".to_owned()),
+        ..Script::default()
+    });
+    let rows = Setup::of(Profile::Strict, &[&here], NONE).await.rows().await;
+    assert_eq!(rows.location, here.url());
+}
+
+#[tokio::test]
+async fn a_location_that_cannot_be_reached_fails_the_query_in_strict() {
+    let nowhere = dead();
+    let asked = Flight::start(Script {
+        location: Some(nowhere.url()),
+        ..Script::default()
+    });
+    let good = server(Answer::Rows);
+    let (failure, attempts) = Setup::of(Profile::Strict, &[&asked, &good], NONE).await.failure().await;
+    assert!(failure.contains(&nowhere.url()) && attempts == 1, "{failure}");
+    let rows = Setup::of(Profile::Lenient, &[&asked, &good], NONE).await.rows().await;
+    assert_eq!(rows.location, good.url());
+}
+
+#[tokio::test]
+async fn round_robin_takes_turns_and_none_stays_with_the_first() {
+    let servers = [server(Answer::Rows), server(Answer::Rows), server(Answer::Rows)];
+    let [a, b, c] = &servers;
+    let setup = Setup::of(Profile::Strict, &[a, b, c], ROUND_ROBIN).await;
+    for expected in [a, b, c, a] {
+        assert_eq!(setup.rows().await.called, expected.url());
+    }
+    let setup = Setup::of(Profile::Strict, &[a, b, c], NONE).await;
+    for _ in 0..3 {
+        assert_eq!(setup.rows().await.called, a.url());
+    }
+    let setup = Setup::of(Profile::Strict, &[a, b], RANDOM).await;
+    let mut called = BTreeSet::new();
+    for _ in 0..64 {
+        called.insert(setup.rows().await.called);
+    }
+    assert_eq!(called, BTreeSet::from([a.url(), b.url()]));
+}
+
+#[tokio::test]
+async fn strict_falls_over_without_balancing_only() {
+    let (gone, good) = (dead(), server(Answer::Rows));
+    let rows = Setup::of(Profile::Strict, &[&gone, &good], NONE).await.rows().await;
+    assert_eq!(
+        (rows.called, rows.failed_attempts[0].url.clone()),
+        (good.url(), gone.url())
+    );
+    let setup = Setup::of(Profile::Strict, &[&gone, &good], ROUND_ROBIN).await;
+    let (failure, attempts) = setup.failure().await;
+    assert!(
+        failure.starts_with(&format!("cannot connect to {}: ", gone.url())) && attempts == 1,
+        "{failure}"
+    );
+    assert!(failure.contains("refused"), "{failure}");
+    assert_eq!(setup.rows().await.called, good.url(), "the next turn is the other's");
+}
+
+#[tokio::test]
+async fn lenient_falls_over_whatever_the_balancing() {
+    let (gone, good) = (dead(), server(Answer::Rows));
+    for parameters in [NONE, ROUND_ROBIN, RANDOM] {
+        let setup = Setup::of(Profile::Lenient, &[&gone, &good], parameters).await;
+        for _ in 0..4 {
+            assert_eq!(setup.rows().await.called, good.url());
+        }
+    }
+    let other = dead();
+    let (_, attempts) = Setup::of(Profile::Lenient, &[&gone, &other], ROUND_ROBIN)
+        .await
+        .failure()
+        .await;
+    assert_eq!(attempts, 2);
+}
+
+#[tokio::test]
+async fn nobody_falls_over_on_an_error_code_or_a_hang() {
+    let good = server(Answer::Rows);
+    let refusing = server(Answer::Refuse(Code::Unavailable, 131_574, "Server is shutting down."));
+    let hanging = server(Answer::Hang);
+    for profile in [Profile::Strict, Profile::Lenient] {
+        let setup = Setup::of(profile, &[&refusing, &good], NONE).await;
+        let reply = setup.ask(&Query::of("WhereAmI")).await;
+        assert_eq!(
+            (reply.status, &reply.body["code"]),
+            (StatusCode::BAD_GATEWAY, &json!(502)),
+            "{reply:?}"
+        );
+        assert!(
+            reply
+                .detail()
+                .contains("Server is shutting down; the server is starting or stopping"),
+            "{reply:?}"
+        );
+        let (failure, attempts) = Setup::of(profile, &[&hanging, &good], NONE).await.failure().await;
+        assert!(failure.contains("did not answer") && attempts == 1, "{failure}");
+    }
+    assert!(good.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_pooled_connection_that_broke_is_noticed() {
+    let mut first = server(Answer::Rows);
+    let second = server(Answer::Rows);
+    let strict = Setup::of(Profile::Strict, &[&first, &second], NONE).await;
+    let lenient = Setup::of(Profile::Lenient, &[&first, &second], ROUND_ROBIN).await;
+    assert_eq!(strict.rows().await.called, first.url());
+    assert_eq!(lenient.rows().await.called, first.url());
+    first.kill();
+    for _ in 0..4 {
+        assert_eq!(lenient.rows().await.called, second.url());
+        assert_eq!(strict.rows().await.called, second.url());
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_under_way_is_retried_in_lenient_only() {
+    for profile in [Profile::Strict, Profile::Lenient] {
+        let mut hanging = server(Answer::Hang);
+        let good = server(Answer::Rows);
+        let setup = Setup::of(profile, &[&hanging, &good], NONE).await;
+        let query = Query::of("WhereAmI");
+        let (reply, ()) = tokio::join!(setup.ask(&query), async {
+            while hanging.seen().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            hanging.kill();
+        });
+        match profile {
+            Profile::Strict => assert!(reply.detail().contains("broke"), "{reply:?}"),
+            Profile::Lenient => assert_eq!(reply.body["called"], good.url()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_the_registered_certificate_is_trusted() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let server = Flight::start(Script {
+        tls: Some(ours.identity()),
+        ..Script::default()
+    });
+    let root = |pem: &str| BASE64_STANDARD.encode(pem);
+    let trusting = async |certificate: String| {
+        Setup::of(Profile::Strict, &[&server], &[("tlsRootCertificate", &certificate)]).await
+    };
+    assert_eq!(trusting(root(ours.pem())).await.rows().await.location, server.url());
+    let both = format!("{}{}", theirs.pem(), ours.pem());
+    assert_eq!(
+        trusting(root(&both)).await.rows().await.location,
+        server.url(),
+        "while a CA is being replaced"
+    );
+
+    let setup = trusting(root(theirs.pem())).await;
+    let (failure, _) = setup.failure().await;
+    assert!(failure.contains("invalid peer certificate"), "{failure}");
+    let tested = setup.test(&json!({})).await;
+    assert_eq!(tested["successful"], false);
+    assert!(
+        tested["error"].as_str().unwrap().contains("invalid peer certificate"),
+        "{tested}"
+    );
+    let (failure, _) = Setup::of(Profile::Strict, &[&server], NONE).await.failure().await;
+    assert!(failure.contains("no `tlsRootCertificate`"), "{failure}");
+    let (failure, _) = trusting("no base64".to_owned()).await.failure().await;
+    assert!(failure.contains("the data source `sales` cannot be used"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_withdrawn_certificate_ends_to_be_trusted() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let server = Flight::start(Script {
+        tls: Some(ours.identity()),
+        ..Script::default()
+    });
+    let parameter = |pem: &str| json!([{ "name": "tlsRootCertificate", "value": BASE64_STANDARD.encode(pem) }]);
+    let setup = Setup::of(
+        Profile::Strict,
+        &[&server],
+        &[("tlsRootCertificate", &BASE64_STANDARD.encode(ours.pem()))],
+    )
+    .await;
+    assert_eq!(setup.rows().await.row_count, 1);
+    let patch = document("sales", &json!({ "parameters": parameter(theirs.pem()) }));
+    assert_eq!(
+        setup
+            .rest
+            .patch("/api/v1/entities/dataSources/sales", &patch)
+            .await
+            .status,
+        StatusCode::OK
+    );
+    let (failure, _) = setup.failure().await;
+    assert!(failure.contains("invalid peer certificate"), "{failure}");
+}
+
+#[tokio::test]
+async fn the_connection_test_tells_what_is_wrong() {
+    let guarded = Flight::start(Script {
+        token: Some("other".to_owned()),
+        ..Script::default()
+    });
+    let setup = Setup::of(Profile::Strict, &[&guarded], NONE).await;
+    let tested = setup.test(&json!({})).await;
+    assert!(tested["error"].as_str().unwrap().contains("token"), "{tested}");
+    let tested = setup.test(&json!({ "token": "other" })).await;
+    assert_eq!(
+        tested["successful"], true,
+        "the body's fields go over the stored ones: {tested}"
+    );
+    assert!(tested["queryDurationMillis"]["simpleSelect"].is_u64());
+    let tested = setup.test(&json!({ "url": "grpc://sandbox.invalid:1" })).await;
+    assert!(
+        tested["error"]
+            .as_str()
+            .unwrap()
+            .starts_with("cannot connect to grpc://sandbox.invalid:1"),
+        "{tested}"
+    );
+}
+
+#[tokio::test]
+async fn the_connection_test_asks_every_server_that_queries_go_to() {
+    let (gone, good) = (dead(), server(Answer::Rows));
+    let balanced = Setup::of(Profile::Strict, &[&good, &gone], ROUND_ROBIN)
+        .await
+        .test(&json!({}))
+        .await;
+    assert!(balanced["error"].as_str().unwrap().contains(&gone.url()), "{balanced}");
+    let in_order = Setup::of(Profile::Strict, &[&gone, &good], NONE)
+        .await
+        .test(&json!({}))
+        .await;
+    assert_eq!(in_order["successful"], true, "{in_order}");
+}
+
+#[tokio::test]
+async fn a_scan_lists_the_functions_as_tables() {
+    let server = server(Answer::Rows);
+    let setup = Setup::of(Profile::Strict, &[&server], NONE).await;
+    let path = "/api/v1/actions/dataSources/sales/scan";
+    let scanned = setup
+        .rest
+        .post(
+            path,
+            &json!({ "scanTables": true, "scanViews": false, "separator": "__" }),
+        )
+        .await;
+    let column = json!({ "dataType": "STRING", "isNullable": true, "isPrimaryKey": false, "name": "server" });
+    let table = json!({ "columns": [column], "id": "WhereAmI", "path": ["WhereAmI"], "type": "TABLE" });
+    let mut shown = scanned.body["pdm"]["tables"][0].clone();
+    shown["columns"][0]["isNullable"] = json!(true);
+    assert_eq!((shown, &scanned.body["warnings"]), (table, &json!([])));
+    assert_eq!(setup.rest.post(path, &json!({})).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn an_answer_that_leads_nowhere_is_named() {
+    let server = server(Answer::NoEndpoint);
+    let (failure, _) = Setup::of(Profile::Strict, &[&server], NONE).await.failure().await;
+    assert!(failure.contains("no endpoint"), "{failure}");
+    let elsewhere = Flight::start(Script {
+        location: Some("s3://bucket".to_owned()),
+        ..Script::default()
+    });
+    let (failure, _) = Setup::of(Profile::Strict, &[&elsewhere], NONE).await.failure().await;
+    assert!(failure.contains("advertised location `s3://bucket`"), "{failure}");
+}
+
+#[tokio::test]
+async fn bad_queries_are_refused() {
+    let setup = Setup::with_url(Profile::Strict, "grpc://127.0.0.1:1", NONE).await;
+    let ask = async |body: Value| setup.rest.post("/sandbox/dataSources/sales/query", &body).await;
+    for (body, named) in [
+        (json!({}), "`function`"),
+        (json!({ "function": "F", "filter": [] }), "`filter`"),
+        (
+            json!({ "function": "F", "filters": [{ "filterType": "rankingFilter" }] }),
+            "rankingFilter",
+        ),
+        (json!({ "function": "F", "timezone": "Nowhere" }), "`Nowhere`"),
+    ] {
+        let reply = ask(body).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+        assert!(reply.detail().contains(named), "{reply:?}");
+    }
+    let missing = setup
+        .rest
+        .post("/sandbox/dataSources/other/query", &json!({ "function": "F" }))
+        .await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    assert!(missing.detail().contains("`other`"), "{missing:?}");
+}
