@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.flight as flight
 import pytest
 from gooddata_api_client.exceptions import ApiException, NotFoundException
+from gooddata_api_client.model.test_request import TestRequest as ConnectionTestRequest
 from gooddata_sdk import (
     BasicCredentials,
     CatalogDataSource,
@@ -115,7 +116,8 @@ def test_creates_then_updates(sdk: GoodDataSdk):
     read = service.get_data_source("sales")
     assert read == changed
     assert (read.url, read.cache_strategy) == (changed.url, "NEVER")
-    assert read.credentials.token is None, "a secret is never shown"
+    shown = sdk.client.entities_api.get_entity_data_sources("sales").data.attributes.to_dict(camel_case=False)
+    assert (shown["authentication_type"], "token" in shown) == ("TOKEN", False), "a secret is never shown"
 
 
 def test_patches(sdk: GoodDataSdk):
@@ -139,7 +141,7 @@ def test_lists_and_deletes(sdk: GoodDataSdk):
     )
     service.create_or_update_data_source(postgres)
     assert [source.id for source in service.list_data_sources()] == ["sales", "warehouse"]
-    assert service.get_data_source("warehouse").credentials.username == "demouser"
+    assert service.get_data_source("warehouse").url == "jdbc:postgresql://localhost:5432/demo"
     service.delete_data_source("sales")
     assert [source.id for source in service.list_data_sources()] == ["warehouse"]
     with pytest.raises(NotFoundException) as missing:
@@ -167,8 +169,8 @@ def test_shows_what_is_refused(sdk: GoodDataSdk):
 def test_tests_the_connection(sdk: GoodDataSdk, functions: Functions):
     sdk.catalog_data_source.create_or_update_data_source(flexconnect(f"grpc://127.0.0.1:{functions.port}"))
     actions = sdk.client.actions_api
-    assert actions.test_data_source("sales", {}, _check_input_type=False).successful
-    wrong = actions.test_data_source("sales", {"token": "wrong"}, _check_input_type=False)
+    assert actions.test_data_source("sales", ConnectionTestRequest()).successful
+    wrong = actions.test_data_source("sales", ConnectionTestRequest(token=secrets.token_hex()))
     assert not wrong.successful
     assert "Authentication token is not valid" in wrong.error
 
