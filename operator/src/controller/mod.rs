@@ -18,7 +18,7 @@ use flexconnect_crds::FlexConnectServer;
 use futures::StreamExt as _;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::core::v1::Service;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::predicates::generation;
@@ -58,7 +58,6 @@ pub async fn run(context: Arc<Context>, is_ready: Ready, shutdown: CancellationT
     let passes = Controller::for_stream(objects, reader)
         .owns(api::<StatefulSet>(&context), children())
         .owns(api::<Service>(&context), children())
-        .owns(api::<ConfigMap>(&context), children())
         .with_config(Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(reconcile, retry, context);

@@ -1,1 +1,11 @@
-//! Runs the operator against a real API server; see the tests of this crate.
+//! The operator against a real API server: a namespace, an operator and a GoodData of its own for each test.
+//!
+//! Only etcd and the API server run, so a test plays the controllers that it needs: see [`World::make_ready`].
+
+mod cluster;
+mod wait;
+mod world;
+
+pub use cluster::{Cluster, repository};
+pub use wait::eventually;
+pub use world::{Fleet, World};

@@ -1,0 +1,122 @@
+//! The API server that the tests run against, with the API and the operator's own rights installed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context, Result};
+use http::{HeaderName, HeaderValue, Method};
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::client::{Body, ClientBuilder};
+use kube::core::GroupVersionKind;
+use kube::{Api, Client, Config, ResourceExt as _};
+use serde::Deserialize as _;
+use serde_json::json;
+use tokio::sync::OnceCell;
+use tower::util::MapRequestLayer;
+
+use crate::eventually;
+
+/// The account of the operator, as config/rbac makes it.
+const ACCOUNT: &str = "system:serviceaccount:flexconnect-system:flexconnect-operator";
+const MANAGER: &str = "control-plane-tests";
+
+static PREPARED: OnceCell<()> = OnceCell::const_new();
+
+/// The API server.
+pub struct Cluster {
+    config: Config,
+    /// Speaks as the administrator.
+    pub admin: Client,
+}
+
+/// The root of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+impl Cluster {
+    /// Connects, and prepares the API server when nobody has yet.
+    ///
+    /// # Errors
+    /// Without an API server, with the command that brings one.
+    pub async fn connect() -> Result<Self> {
+        // The first test installs it.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let _ = tracing_subscriber::fmt()
+            .with_test_writer()
+            .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
+            .try_init();
+        let config = Config::infer()
+            .await
+            .context("found no API server; run these tests by tests/control-plane/run")?;
+        let admin = Client::try_from(config.clone())?;
+        PREPARED.get_or_try_init(|| prepare(&admin)).await?;
+        Ok(Self { config, admin })
+    }
+
+    /// A client with the rights of the operator and no others, and the count of its writes, events excepted.
+    ///
+    /// # Errors
+    /// When the connection cannot be set up.
+    pub fn operator_client(&self) -> Result<(Client, Arc<AtomicU64>)> {
+        let mut config = self.config.clone();
+        config.headers.push((
+            HeaderName::from_static("impersonate-user"),
+            HeaderValue::from_static(ACCOUNT),
+        ));
+        let writes = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&writes);
+        let count = MapRequestLayer::new(move |request: http::Request<Body>| {
+            if request.method() != Method::GET && !request.uri().path().contains("events.k8s.io") {
+                counted.fetch_add(1, Ordering::SeqCst);
+            }
+            request
+        });
+        Ok((ClientBuilder::try_from(config)?.with_layer(&count).build(), writes))
+    }
+}
+
+/// Installs the API and the rights of the operator.
+async fn prepare(admin: &Client) -> Result<()> {
+    let crd = flexconnect_crds::crd();
+    let crds = Api::<CustomResourceDefinition>::all(admin.clone());
+    let params = PatchParams::apply(MANAGER).force();
+    crds.patch(&crd.name_any(), &params, &Patch::Apply(&crd))
+        .await
+        .context("the API server refuses the CRD")?;
+    let is_established = |crd: &CustomResourceDefinition| {
+        let conditions = crd.status.iter().flat_map(|status| status.conditions.iter().flatten());
+        conditions
+            .clone()
+            .any(|condition| condition.type_ == "Established" && condition.status == "True")
+    };
+    eventually(
+        "the API is established",
+        async || Ok(crds.get(&crd.name_any()).await?),
+        is_established,
+    )
+    .await?;
+
+    let system: Namespace = serde_json::from_value(json!({"metadata": {"name": "flexconnect-system"}}))?;
+    Api::<Namespace>::all(admin.clone())
+        .patch("flexconnect-system", &params, &Patch::Apply(&system))
+        .await?;
+    for file in ["service_account.yaml", "role.yaml", "role_binding.yaml"] {
+        let text = std::fs::read_to_string(repository().join("config/rbac").join(file))?;
+        let object = DynamicObject::deserialize(serde_yaml::Deserializer::from_str(&text))?;
+        let types = object.types.clone().context("the object has no kind")?;
+        let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(&types)?);
+        let api = match object.namespace() {
+            Some(namespace) => Api::<DynamicObject>::namespaced_with(admin.clone(), &namespace, &resource),
+            None => Api::all_with(admin.clone(), &resource),
+        };
+        api.patch(&object.name_any(), &params, &Patch::Apply(&object))
+            .await
+            .with_context(|| file.to_owned())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! The world of one test: its namespace, its GoodData, its operator.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use flexconnect_crds::{FlexConnectServer, FlexConnectServerStatus};
+use flexconnect_operator::controller::{self, Context, Patience, Scope};
+use flexconnect_operator::runtime::health::Ready;
+use flexconnect_sandbox::{ConnectionTest, Options, Sandbox};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Cluster, eventually};
+
+/// The name of the fleet in every test; namespaces keep them apart.
+const NAME: &str = "sales";
+
+/// What a deletion waits for GoodData in these tests.
+const PATIENCE: Patience = Patience {
+    without_credentials: Duration::from_secs(2),
+    without_answer: Duration::from_secs(3600),
+};
+
+/// The world of one test.
+pub struct World {
+    /// The administrator of the cluster.
+    pub admin: Client,
+    /// The namespace of this test.
+    pub namespace: String,
+    /// The GoodData of this test.
+    pub gooddata: Sandbox,
+    writes: Arc<AtomicU64>,
+    shutdown: CancellationToken,
+    operator: Option<JoinHandle<()>>,
+}
+
+/// A fleet to create, as JSON that a test may change.
+pub struct Fleet(pub Value);
+
+impl World {
+    /// Makes a world: an empty namespace with the Secret `gooddata`, a GoodData, an operator that looks after the
+    /// namespace with the rights of config/rbac.
+    ///
+    /// # Errors
+    /// When the cluster is not there.
+    pub async fn new() -> Result<Self> {
+        let cluster = Cluster::connect().await?;
+        let namespace = format!("t-{:08x}", rand::random::<u32>());
+        let object: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace, "labels": {
+            "pod-security.kubernetes.io/enforce": "restricted"
+        }}}))?;
+        Api::all(cluster.admin.clone())
+            .create(&PostParams::default(), &object)
+            .await?;
+        let options = Options {
+            connection_test: ConnectionTest::AssumeSuccess,
+            ..Options::default()
+        };
+        let gooddata = Sandbox::start(options).await?;
+
+        let (client, writes) = cluster.operator_client()?;
+        let shutdown = CancellationToken::new();
+        let context = Arc::new(Context::new(client, Scope::Namespace(namespace.clone()), PATIENCE));
+        let operator = tokio::spawn(controller::run(context, Ready::default(), shutdown.clone()));
+        let admin = cluster.admin;
+        let world = Self {
+            admin,
+            namespace,
+            gooddata,
+            writes,
+            shutdown,
+            operator: Some(operator),
+        };
+        world.secret("gooddata", "token", "sandbox-token").await?;
+        Ok(world)
+    }
+
+    /// Ends the operator, and finds that it could be ended.
+    ///
+    /// # Errors
+    /// When it panicked, or does not end.
+    pub async fn end(mut self) -> Result<()> {
+        self.shutdown.cancel();
+        if let Some(operator) = self.operator.take() {
+            tokio::time::timeout(Duration::from_secs(30), operator)
+                .await
+                .context("the operator does not end")??;
+        }
+        Ok(())
+    }
+
+    /// Objects of a kind in the namespace of this test.
+    #[must_use]
+    pub fn api<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(&self) -> Api<K> {
+        Api::namespaced(self.admin.clone(), &self.namespace)
+    }
+
+    /// Creates or changes a Secret.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn secret(&self, name: &str, key: &str, value: &str) -> Result<()> {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {key: value}
+        });
+        self.api::<Secret>()
+            .patch(name, &PatchParams::apply("user").force(), &Patch::Apply(secret))
+            .await?;
+        Ok(())
+    }
+
+    /// A fleet of three with a data source `sales` in this world's GoodData.
+    #[must_use]
+    pub fn fleet(&self) -> Fleet {
+        Fleet(json!({
+            "apiVersion": "flexconnect.dev/v1alpha1",
+            "kind": "FlexConnectServer",
+            "metadata": {"name": NAME},
+            "spec": {
+                "replicas": 3,
+                "server": {"image": "sales:1"},
+                "dataSources": [{
+                    "id": "sales",
+                    "endpoint": self.gooddata.endpoint(),
+                    "insecureHttp": true,
+                    "tokenSecret": {"name": "gooddata", "key": "token"},
+                    "deletionPolicy": "Delete"
+                }]
+            }
+        }))
+    }
+
+    /// Applies a fleet, as `kubectl apply --server-side` does.
+    ///
+    /// # Errors
+    /// What the API server says against it.
+    pub async fn apply(&self, fleet: &Fleet) -> Result<FlexConnectServer> {
+        let params = PatchParams::apply("user").force();
+        Ok(self.api().patch(NAME, &params, &Patch::Apply(&fleet.0)).await?)
+    }
+
+    /// Applies a fleet and brings it to where GoodData knows it.
+    ///
+    /// # Errors
+    /// When it does not get there.
+    pub async fn apply_and_register(&self, fleet: &Fleet) -> Result<FlexConnectServer> {
+        self.apply(fleet).await?;
+        self.make_ready().await?;
+        self.condition("Registered", "True", "Registered").await?;
+        Ok(self.api().get(NAME).await?)
+    }
+
+    /// Does what the `StatefulSet` controller and the kubelets would do: every wanted replica runs and is ready.
+    ///
+    /// # Errors
+    /// When there is no `StatefulSet` in time.
+    pub async fn make_ready(&self) -> Result<StatefulSet> {
+        self.make_ready_but(0).await
+    }
+
+    /// As [`make_ready`](Self::make_ready), with some replicas that run and are not ready.
+    ///
+    /// # Errors
+    /// When there is no `StatefulSet` in time.
+    pub async fn make_ready_but(&self, unready: i32) -> Result<StatefulSet> {
+        let sets = self.api::<StatefulSet>();
+        let set = eventually("a StatefulSet", async || Ok(sets.get_opt(NAME).await?), Option::is_some).await?;
+        let set = set.context("there is a StatefulSet")?;
+        let replicas = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or_default();
+        let status = json!({"status": {
+            "observedGeneration": set.metadata.generation,
+            "replicas": replicas,
+            "readyReplicas": replicas - unready,
+            "updatedReplicas": replicas,
+            "availableReplicas": replicas - unready,
+        }});
+        Ok(sets
+            .patch_status(NAME, &PatchParams::default(), &Patch::Merge(status))
+            .await?)
+    }
+
+    /// Waits until a condition has this status and this reason.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn condition(&self, kind: &str, status: &str, reason: &str) -> Result<Condition> {
+        let api = self.api::<FlexConnectServer>();
+        let look = async || Ok(api.get(NAME).await?.status);
+        let find = |seen: &Option<FlexConnectServerStatus>| {
+            let conditions = seen
+                .as_ref()
+                .map(|status| status.conditions.clone())
+                .unwrap_or_default();
+            conditions.into_iter().find(|condition| condition.type_ == kind)
+        };
+        let is_expected = |seen: &Option<FlexConnectServerStatus>| {
+            find(seen).is_some_and(|condition| condition.status == status && condition.reason == reason)
+        };
+        let seen = eventually(&format!("{kind}={status} because of {reason}"), look, is_expected).await?;
+        find(&seen).context("the condition is there")
+    }
+
+    /// Makes the operator pass over the fleet twice, and waits until the first of these passes is over.
+    ///
+    /// # Errors
+    /// When GoodData is not asked in time.
+    pub async fn pass(&self) -> Result<()> {
+        for _ in 0..2 {
+            let before = self.gooddata.counters().requests;
+            let note = format!("{:08x}", rand::random::<u32>());
+            let patch = json!({"metadata": {"annotations": {"tests/nudge": note}}});
+            self.api::<StatefulSet>()
+                .patch(NAME, &PatchParams::default(), &Patch::Merge(patch))
+                .await?;
+            // A pass reads twice from GoodData; the second of them is near its end, and the next pass is after it.
+            let look = async || Ok(self.gooddata.counters().requests);
+            eventually("a pass asks GoodData", look, |requests| *requests >= before + 2).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the next object of a kind that is as expected.
+    ///
+    /// # Errors
+    /// When there is none in time.
+    pub async fn object<K>(&self, name: &str, what: &str, is_expected: impl Fn(&K) -> bool) -> Result<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + std::fmt::Debug + DeserializeOwned,
+    {
+        let api = self.api::<K>();
+        let found = |seen: &Option<K>| seen.as_ref().is_some_and(&is_expected);
+        eventually(what, async || Ok(api.get_opt(name).await?), found)
+            .await?
+            .context("the object is there")
+    }
+
+    /// Deletes the fleet, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When it stays.
+    pub async fn delete(&self) -> Result<()> {
+        let api = self.api::<FlexConnectServer>();
+        api.delete(NAME, &DeleteParams::default()).await?;
+        eventually(
+            "the object is gone",
+            async || Ok(api.get_opt(NAME).await?),
+            Option::is_none,
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// How many requests the operator has sent that are not reads, events excepted.
+    #[must_use]
+    pub fn operator_writes(&self) -> u64 {
+        self.writes.load(Ordering::SeqCst)
+    }
+
+    /// The URL of the data source in GoodData.
+    #[must_use]
+    pub fn registered_url(&self) -> Option<String> {
+        self.gooddata.data_source("sales")?.url().map(str::to_owned)
+    }
+
+    /// The URL that the given number of replicas has.
+    #[must_use]
+    pub fn url_of(&self, replicas: u16) -> String {
+        let url = |ordinal| format!("grpc+tls://{NAME}-{ordinal}.{}.svc:17001", self.namespace);
+        (0..replicas).map(url).collect::<Vec<_>>().join(";")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+        if let Some(operator) = self.operator.take() {
+            operator.abort();
+        }
+    }
+}

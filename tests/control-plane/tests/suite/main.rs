@@ -1,0 +1,9 @@
+//! The operator against a real API server. Run by tests/control-plane/run.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod deletion;
+mod gooddata;
+mod lifecycle;
+mod ownership;
+mod refusals;
+mod samples;
