@@ -180,6 +180,16 @@ ANSWERS = [
             ("GetSchema", wire.descriptor(command("Table"))),
         )
     ),
+    *(
+        Difference(
+            2,
+            f"the inside of the server shows for an id that is no text: {text!r}",
+            lambda server, text=text: _face(Caller(server).pollable().info(text)),
+            ("ArrowInvalid", None, True),
+            ("ArrowInvalid", None, False),
+        )
+        for text in (b"c:\xff", b"r:\xff\xfe")
+    ),
     Difference(
         2,
         "the inside of a function shows in its errors",
@@ -198,6 +208,13 @@ ANSWERS = [
         3,
         "any other error in a stream",
         _call("FailingStream", kind="runtime"),
+        (_SERVER, None, True),
+        (_SERVER, _FAILED, False),
+    ),
+    Difference(
+        3,
+        "a bug in a stream",
+        _call("FailingStream", kind="panic"),
         (_SERVER, None, True),
         (_SERVER, _FAILED, False),
     ),
@@ -243,16 +260,6 @@ ANSWERS = [
     ),
     Difference(15, "a call that nobody asks for again", _never_polled, "finished", "cancelled", "brisk"),
     Difference(21, "an idle connection to the health port", _health_beside_idle_connection, "blocked", 204),
-    *(
-        Difference(
-            1,
-            f"a polling command with an id that is no text: {text!r}",
-            lambda server, text=text: _face(Caller(server).pollable().info(text)),
-            ("ArrowInvalid", None, True),
-            (_SERVER, _BAD, False),
-        )
-        for text in (b"c:\xff", b"r:\xff\xfe")
-    ),
     Difference(47, "chunks without rows", lambda server: Caller(server).call("EmptyChunks").lengths, (1, 0, 2), (1, 2)),
     Difference(33, "the caller's token among the headers", _sees_token, (True, ["1"]), (False, ["1"])),
 ]

@@ -64,6 +64,8 @@ def configured(farm: Farm) -> Pair:
     files = {
         "second.yaml": "yaml_section:\n  text: from yaml\n  list: [1, 2]\nboth:\n  first: overridden\n",
         "third.json": json.dumps({"json_section": {"nested": {"deep": [True, None]}}}),
+        "second.local.yaml": "beside:\n  text: found beside second.yaml\n",
+        "merging.toml": "[merged]\ndynaconf_merge = true\nadded = 2\nlist = [3]\n",
         "fourth.toml": "dotted.inner.key = 2\n" + to_toml({"Mixed_Case": {"Some_Key": 1}}),
     }
     env = {f"{_PREFIX}VALUES__V{n}": text for n, (text, _) in enumerate(_VALUES)}
@@ -76,7 +78,11 @@ def configured(farm: Farm) -> Pair:
         f"{_PREFIX}SERVER_TASK_THREADS": "5",
         f"{_PREFIX}SERVER___TASK_THREADS": "6",
     }
-    sections = {"both": {"first": "from a file", "second": "from a file"}, "compat": {"word": "spoken"}}
+    sections = {
+        "both": {"first": "from a file", "second": "from a file"},
+        "merged": {"kept": 1, "list": [1, 2]},
+        "compat": {"word": "spoken"},
+    }
     return farm.start("configured", Config(server={"task_threads": 2}, sections=sections, env=env, files=files))
 
 
@@ -103,6 +109,15 @@ def test_deeper_levels_are_more_underscores(configured: Pair) -> None:
 def test_files_come_in_three_formats(configured: Pair) -> None:
     values = _read(configured, "yaml_section.text", "yaml_section.list", "json_section.nested", "dotted.inner.key")
     assert list(values.values()) == ["from yaml", [1, 2], {"deep": [True, None]}, 2]
+
+
+def test_a_local_file_is_read_beside_its_own(configured: Pair) -> None:
+    assert _read(configured, "beside.text") == {"beside.text": "found beside second.yaml"}
+
+
+def test_a_section_merges_where_it_says_so(configured: Pair) -> None:
+    values = _read(configured, "merged.kept", "merged.added", "merged.list")
+    assert list(values.values()) == [1, 2, [1, 2, 3]]
 
 
 def test_names_are_found_in_any_case(configured: Pair) -> None:

@@ -12,6 +12,7 @@ from harness.caller import Caller, command
 from harness.pair import Pair
 from harness.server import Server
 from harness.waiting import wait_until
+from pyarrow import flight
 
 _NO_TASK = "0123456789abcdef0123456789abcdef"
 _NOT_THERE = Info("Unable to serve data for task '<task>'. The task result is not present.", None, 4, None)
@@ -234,6 +235,33 @@ def test_a_stream_that_broke_off_is_consumed(plain: Pair) -> None:
     assert plain.agree(ask) == ((2,), "FlightServerError", ("FlightServerError", _CONSUMED))
 
 
+def test_a_stream_that_a_client_left_is_consumed(plain: Pair) -> None:
+    def ask(server: Server) -> tuple:
+        caller = Caller(server)
+        ticket = caller.submit(command("Stream", batches=[100_000] * 60))
+        with caller.connect() as client:
+            reader = client.do_get(flight.Ticket(ticket), caller.options())
+            first = reader.read_chunk().data.num_rows
+            reader.cancel()
+        return first, _bare(caller.read(ticket))
+
+    assert plain.agree(ask) == (100_000, ("FlightServerError", _CONSUMED))
+
+
+@pytest.mark.parametrize("function", ["Stream", "Large"])
+def test_a_read_under_way_outlives_its_result(brisk: Pair, function: str) -> None:
+    def ask(server: Server) -> int:
+        caller = Caller(server)
+        ticket = caller.submit(command(function, batches=[100_000] * 60))
+        with caller.connect() as client:
+            reader = client.do_get(flight.Ticket(ticket), caller.options())
+            rows = reader.read_chunk().data.num_rows
+            wait_until("the end of the result", lambda: _code(caller.read(ticket)) == _NOT_THERE.code)
+            return rows + sum(chunk.data.num_rows for chunk in reader)
+
+    assert brisk.agree(ask) == {"Stream": 6_000_000, "Large": 1_000_000}[function]
+
+
 def test_a_failed_call_has_its_error_behind_the_ticket(plain: Pair) -> None:
     def ask(server: Server) -> tuple:
         caller = Caller(server).pollable()
@@ -265,13 +293,15 @@ def test_a_result_expires(brisk: Pair, function: str) -> None:
         caller = Caller(server)
         ticket = caller.submit(command(function))
 
-        def gone() -> Info | None:
-            answer = caller.read(ticket)
-            return answer.info if isinstance(answer, Failure) and answer.code == _NOT_THERE.code else None
-
-        return wait_until("the end of the result", gone)
+        wait_until("the end of the result", lambda: _code(caller.read(ticket)) == _NOT_THERE.code)
+        return caller.read(ticket).info
 
     assert brisk.agree(ask) == _NOT_THERE
+
+
+def _code(answer: Rows | Failure) -> int | None:
+    """The code of a failure."""
+    return answer.code if isinstance(answer, Failure) else None
 
 
 def _bare(answer: Rows | Failure) -> tuple[str, Info | None]:

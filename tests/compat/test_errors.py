@@ -101,7 +101,7 @@ def test_a_bug_in_a_function_leaves_the_server_serving(plain: Pair) -> None:
     assert len(rows) == 3
 
 
-@pytest.mark.parametrize("kind", ["value", "runtime", "flight"])
+@pytest.mark.parametrize("kind", ["value", "runtime", "flight", "panic"])
 def test_a_stream_that_breaks_keeps_the_batches_before(plain: Pair, kind: str) -> None:
     rows = plain.agree(lambda s: _without_failure(Caller(s).call("FailingStream", kind=kind, batches=[2, 3])))
     assert rows == ((2, 3), [(n,) for n in range(5)], True)

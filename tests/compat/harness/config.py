@@ -22,7 +22,7 @@ class Config:
     sections: Table = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
-    """Files by name, given after the main one, in this order."""
+    """Files by name, given after the main one, in this order; a `.local.` file only lies beside them."""
 
     def render(self, functions: list[str], stage: Path, ports: tuple[int, int]) -> str:
         """The main file as TOML; `functions` are the Python modules, empty for a server that has its own."""

@@ -41,8 +41,9 @@ class Server:
         main.write_text(config.render(functions, self.stage, (self.port, self.health_port)))
         files = [main]
         for name, text in config.files.items():
-            files.append(folder / name)
-            files[-1].write_text(text)
+            (folder / name).write_text(text)
+            if ".local." not in name:
+                files.append(folder / name)
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(

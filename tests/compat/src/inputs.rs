@@ -11,13 +11,15 @@ use flexconnect_server::function::{Call, FlexConnectFunction, FunctionError, Hea
 use serde_json::{Map, Value, json};
 
 /// The sections of the configuration that tests ask about; a function has to know which ones it reads.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 14] = [
     "a",
+    "beside",
     "both",
     "compat",
     "dotted",
     "flexconnect",
     "json_section",
+    "merged",
     "mixed_case",
     "no",
     "server",

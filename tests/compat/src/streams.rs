@@ -33,7 +33,7 @@ impl FlexConnectFunction for Stream {
     }
 }
 
-/// A dictionary that changes from the second batch to the third.
+/// A dictionary that changes from the second batch to the third; made where blocking is allowed.
 pub(crate) struct DictionaryStream;
 
 #[async_trait]
@@ -44,6 +44,10 @@ impl FlexConnectFunction for DictionaryStream {
 
     fn schema(&self) -> SchemaRef {
         tables::colour()
+    }
+
+    fn blocking(&self) -> bool {
+        true
     }
 
     async fn call(&self, _call: Call) -> Result<Output, FunctionError> {
@@ -70,18 +74,25 @@ impl FlexConnectFunction for FailingStream {
     }
 
     async fn call(&self, call: Call) -> Result<Output, FunctionError> {
-        let error = match call.parameters.get("kind").and_then(Value::as_str) {
-            Some("value") => FunctionError::bad_argument("the stream met a bad value"),
-            Some("flight") => FunctionError::flight(
-                FlightKind::Unavailable,
-                ErrorInfo::new(ErrorCode::new(1500), "the source went away")
-                    .with_detail("mid-stream")
-                    .with_body("body"),
-            ),
-            _ => FunctionError::failed("the stream broke"),
-        };
         let batches = stream::iter(numbered(&call.parameters, &[2])).map(|batch| Ok(batch?));
-        Ok(Output::stream(tables::id(), batches.chain(stream::iter([Err(error)]))))
+        let kind = call.parameters.get("kind").and_then(Value::as_str).map(str::to_owned);
+        let end = stream::once(async move { Err(failure(kind.as_deref())) });
+        Ok(Output::stream(tables::id(), batches.chain(end)))
+    }
+}
+
+#[expect(clippy::panic, reason = "a panic is what the tests ask for")]
+fn failure(kind: Option<&str>) -> FunctionError {
+    match kind {
+        Some("value") => FunctionError::bad_argument("the stream met a bad value"),
+        Some("flight") => FunctionError::flight(
+            FlightKind::Unavailable,
+            ErrorInfo::new(ErrorCode::new(1500), "the source went away")
+                .with_detail("mid-stream")
+                .with_body("body"),
+        ),
+        Some("panic") => panic!("a bug in the stream"),
+        _ => FunctionError::failed("the stream broke"),
     }
 }
 

@@ -59,6 +59,8 @@ class FailingStream(FlexConnectFunction):
                     raise ValueError("the stream met a bad value")
                 case "flight":
                     raise ErrorInfo("the source went away", "mid-stream", b"body", 1500).to_unavailable_error()
+                case "panic":
+                    raise AssertionError("a bug in the stream")
                 case _:
                     raise RuntimeError("the stream broke")
 
