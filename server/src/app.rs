@@ -95,6 +95,7 @@ impl Server {
         let json_summary = summary(&server, flexconnect.call_deadline, flexconnect.polling_interval);
         tracing::info!(
             platform = std::env::consts::OS,
+            arrow_version = arrow::ARROW_VERSION,
             server_version = env!("CARGO_PKG_VERSION"),
             json.config = %json_summary,
             "server_startup"

@@ -58,4 +58,15 @@ mod tests {
         let health = Health::new(phase, vec![Pulse::new("part")]);
         assert_eq!((health.is_live(), health.is_ready()), (true, ready));
     }
+
+    #[test]
+    fn a_part_that_does_not_beat_is_found() {
+        let (_sender, phase) = watch::channel(Phase::Serving);
+        let health = Health::new(
+            phase,
+            vec![Pulse::new("living"), Pulse::silent_for("dead", Pulse::STUCK * 2)],
+        );
+        assert_eq!((health.is_live(), health.is_ready()), (false, false));
+        assert_eq!(health.stuck(), Some("dead"));
+    }
 }

@@ -30,6 +30,15 @@ impl Pulse {
         }
     }
 
+    /// A pulse whose first and last beat was so long ago.
+    #[cfg(test)]
+    pub(super) fn silent_for(name: &'static str, duration: Duration) -> Self {
+        Self {
+            born: Instant::now().checked_sub(duration).unwrap(),
+            ..Self::new(name)
+        }
+    }
+
     /// Says that the part lives.
     pub fn beat(&self) {
         let now = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);

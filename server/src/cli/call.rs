@@ -1,8 +1,11 @@
 //! `call`: runs one function in this process and prints its rows.
 
+use std::error::Error;
 use std::fs;
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use futures::StreamExt as _;
@@ -14,7 +17,7 @@ use super::rows::{Format, Rows};
 use super::{ConfigArguments, Outcome};
 use crate::app::Server;
 use crate::config::Config;
-use crate::function::{self, Call, LoadContext, Output, Registry};
+use crate::function::{self, Call, FunctionError, LoadContext, Output, RegisteredFunction, Registry};
 use crate::net;
 
 #[derive(Debug, Args)]
@@ -43,58 +46,80 @@ enum CallError {
 }
 
 pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
-    let config = super::quiet_start(arguments.config)?;
+    let Arguments {
+        function,
+        parameters,
+        output,
+        config,
+    } = arguments;
+    let config = super::quiet_start(config)?;
     let registry = server.into_registry()?;
     let runtime = Runtime::new()?;
     let outcome = runtime.block_on(call(
-        registry,
+        &registry,
         config,
-        &arguments.function,
-        arguments.parameters,
-        arguments.output,
+        &function,
+        parameters,
+        output,
+        std::io::stdout(),
     ));
+    // A function that does not let go of its thread must not keep the process.
     runtime.shutdown_background();
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
+/// Loads the functions, runs the one, and prints its rows as they come.
 async fn call(
-    registry: Registry,
+    registry: &Registry,
     config: Config,
     name: &str,
     parameters: Map<String, Value>,
     format: Format,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let known = registry.get(name).map(Arc::clone).ok_or_else(|| CallError::Unknown {
+    out: impl Write,
+) -> Result<(), Box<dyn Error>> {
+    let function = registry.get(name).ok_or_else(|| CallError::Unknown {
         name: name.to_owned(),
-        known: names(&registry),
+        known: names(registry),
     })?;
     let location = net::location(&config.server.advertise, config.server.tls.is_some());
     registry.load(&LoadContext::new(config.tables, location)).await?;
 
-    let deadline = config.flexconnect.call_deadline;
-    let call = Call::new(parameters);
-    let cancelled = call.cancelled.clone();
-    let failed = |reason: String| CallError::Failed {
+    let failed = |error: FunctionError| CallError::Failed {
         name: name.to_owned(),
-        reason,
+        reason: error.to_string(),
     };
-    let Ok(ended) = timeout(deadline, function::start(known, call)).await else {
-        cancelled.cancel();
-        return Err(CallError::TimedOut {
-            name: name.to_owned(),
-            millis: deadline.as_millis(),
-        }
-        .into());
-    };
-    let output: Output = ended
-        .unwrap_or_else(|error| Err(function::panicked(&error)))
-        .map_err(|error| failed(error.to_string()))?;
-    let mut batches = output.into_batches();
-    let mut rows = Rows::new(format, Arc::clone(batches.schema()), std::io::stdout());
+    let mut batches = evaluate(function, parameters, config.flexconnect.call_deadline)
+        .await?
+        .into_batches();
+    let mut rows = Rows::new(format, Arc::clone(batches.schema()), out);
     while let Some(batch) = batches.next().await {
-        rows.write(&batch.map_err(|error| failed(error.to_string()))?)?;
+        rows.write(&batch.map_err(failed)?)?;
     }
     Ok(rows.finish()?)
+}
+
+/// The function's result, within the time that a server would give it.
+async fn evaluate(
+    function: &Arc<RegisteredFunction>,
+    parameters: Map<String, Value>,
+    deadline: Duration,
+) -> Result<Output, CallError> {
+    let name = || function.name().to_owned();
+    let call = Call::new(parameters);
+    let cancelled = call.cancelled.clone();
+    let Ok(ended) = timeout(deadline, function::start(Arc::clone(function), call)).await else {
+        cancelled.cancel();
+        return Err(CallError::TimedOut {
+            name: name(),
+            millis: deadline.as_millis(),
+        });
+    };
+    ended
+        .unwrap_or_else(|error| Err(function::panicked(&error)))
+        .map_err(|error| CallError::Failed {
+            name: name(),
+            reason: error.to_string(),
+        })
 }
 
 fn names(registry: &Registry) -> String {
@@ -117,25 +142,4 @@ fn parse_parameters(text: &str) -> Result<Map<String, Value>, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parameters_are_an_object_or_a_file_with_one() {
-        assert_eq!(parse_parameters(r#"{"a": 1}"#).unwrap()["a"], 1);
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("parameters.json");
-        fs::write(&path, r#"{"b": 2}"#).unwrap();
-        assert_eq!(parse_parameters(&format!("@{}", path.display())).unwrap()["b"], 2);
-        assert!(
-            parse_parameters("[1]")
-                .unwrap_err()
-                .starts_with("it must be a JSON object: ")
-        );
-        assert!(
-            parse_parameters("@/nowhere")
-                .unwrap_err()
-                .starts_with("/nowhere cannot be read: ")
-        );
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@
 mod layer;
 mod record;
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::error::Error;
 use std::io;
 
@@ -19,15 +20,30 @@ pub use layer::Style;
 /// What is logged when `RUST_LOG` says nothing: the transport's own chatter is left out.
 const DEFAULT_FILTER: &str = "info,h2=warn,hyper=warn,hyper_util=warn,rustls=warn,tonic=warn,tower=warn";
 
-/// Logs to stderr from now on. `quiet` is for commands whose result is what they print: only warnings are logged.
+/// Logs to stderr from now on, panics included. `quiet` is for commands whose result is what they print: only warnings
+/// are logged then. `RUST_LOG` says otherwise.
 pub fn start(style: Style, quiet: bool) {
     let default = if quiet { "warn" } else { DEFAULT_FILTER };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let (filter, ignored) = match std::env::var(EnvFilter::DEFAULT_ENV).as_deref() {
+        Err(_) | Ok("") => (EnvFilter::new(default), None),
+        Ok(text) => EnvFilter::try_new(text).map_or_else(|e| (EnvFilter::new(default), Some(e)), |f| (f, None)),
+    };
     let subscriber = tracing_subscriber::registry()
         .with(filter)
         .with(Lines::new(style, io::stderr));
-    // A second start within one process, as in tests, keeps the first.
+    // A second start within one process keeps the first.
     let _ = subscriber.try_init();
+    if let Some(error) = ignored {
+        tracing::warn!(%error, "rust_log_ignored");
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let backtrace = Backtrace::capture();
+        let exception = match backtrace.status() {
+            BacktraceStatus::Captured => format!("{panic}\n{backtrace}"),
+            _ => panic.to_string(),
+        };
+        tracing::error!(exception, "panic");
+    }));
 }
 
 /// An error and its causes in one line.

@@ -21,7 +21,7 @@ pub(crate) struct Numbers;
 
 #[async_trait]
 impl FlexConnectFunction for Numbers {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "Numbers"
     }
 
@@ -73,7 +73,7 @@ pub(crate) struct Gated {
 
 #[async_trait]
 impl FlexConnectFunction for Gated {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "Gated"
     }
 
@@ -99,7 +99,7 @@ pub(crate) struct Streamed(pub(crate) Gate);
 
 #[async_trait]
 impl FlexConnectFunction for Streamed {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "Streamed"
     }
 

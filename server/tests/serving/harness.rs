@@ -92,7 +92,7 @@ pub(crate) fn rows(batches: &[RecordBatch]) -> usize {
     batches.iter().map(RecordBatch::num_rows).sum()
 }
 
-/// The code in the ErrorInfo of a status.
+/// The error code that a status carries.
 pub(crate) fn code(status: &Status) -> u32 {
     let info: serde_json::Value = serde_json::from_slice(status.details()).unwrap();
     u32::try_from(info["code"].as_u64().unwrap()).unwrap()

@@ -16,3 +16,5 @@ mod harness;
 mod health;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod wire;
