@@ -66,7 +66,7 @@ struct ConfigArguments {
 
 impl ConfigArguments {
     fn load(self) -> Result<(Config, Vec<Warning>), config::Mistakes> {
-        config::load(&Inputs::of_this_process(self.config))
+        config::load(&Inputs::of_this_process(self.config)?)
     }
 }
 

@@ -39,15 +39,16 @@ pub struct Inputs {
 
 impl Inputs {
     /// The files given, the environment of this process, the name of this machine.
-    #[must_use]
-    pub fn of_this_process(files: Vec<PathBuf>) -> Self {
-        let variables =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Self {
+    ///
+    /// # Errors
+    /// When one of our variables is no UTF-8 text.
+    pub fn of_this_process(files: Vec<PathBuf>) -> Result<Self, Mistakes> {
+        let variables = variables::decode(std::env::vars_os())?;
+        Ok(Self {
             files,
-            variables: variables.collect(),
+            variables,
             machine_name: crate::net::machine_name(),
-        }
+        })
     }
 }
 

@@ -1,14 +1,44 @@
 //! Settings in the environment: `GOODDATA_FLIGHT_SECTION__KEY`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use super::casts;
-use super::report::{Findings, Source};
+use super::report::{Findings, Mistake, Mistakes, Source};
 use super::schema;
 use super::tree::{Table, Value};
 
 const PREFIX: &str = "GOODDATA_FLIGHT_";
+
+/// The prefix that the original's library also reads.
+const FOREIGN_PREFIX: &str = "DYNACONF_";
+
+/// The environment as texts. Variables of others may hold any bytes and are left out then; ours may not.
+pub(super) fn decode(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<BTreeMap<String, String>, Mistakes> {
+    let mut texts = BTreeMap::new();
+    let mut mistakes = Vec::new();
+    for (name, value) in variables {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => drop(texts.insert(name, value)),
+            (Ok(name), Err(_)) if name.starts_with(PREFIX) => mistakes.push(Mistake {
+                key: String::new(),
+                value: None,
+                problem: format!("the variable {name} is not UTF-8 text"),
+                source: Source::Variable(Arc::from(name)),
+                fix: "write it in UTF-8".to_owned(),
+            }),
+            (Ok(_) | Err(_), Ok(_) | Err(_)) => {}
+        }
+    }
+    if mistakes.is_empty() {
+        Ok(texts)
+    } else {
+        Err(Mistakes(mistakes))
+    }
+}
 
 /// The layer of the environment. Names are in order, so a whole section (`GOODDATA_FLIGHT_SERVER='{…}'`) comes before
 /// the keys in it.
@@ -16,6 +46,9 @@ pub(super) fn load(variables: &BTreeMap<String, String>, findings: &mut Findings
     let mut layer = Table::default();
     for (name, text) in variables {
         let Some(rest) = name.strip_prefix(PREFIX) else {
+            if let Some(setting) = name.strip_prefix(FOREIGN_PREFIX) {
+                findings.warn(name, Source::Unset, format!("is not read: write {PREFIX}{setting}"));
+            }
             continue;
         };
         let source = Source::Variable(Arc::from(name.as_str()));
@@ -77,7 +110,6 @@ mod tests {
     #[case::deeper("GOODDATA_FLIGHT_A__B__C", "x", r#"{"a":{"b":{"c":"x"}}}"#)]
     #[case::section("GOODDATA_FLIGHT_SERVER", "{listen_port=9}", r#"{"server":{"listen_port":9}}"#)]
     #[case::prefix_in_lower_case("gooddata_flight_A__B", "9", "{}")]
-    #[case::foreign("DYNACONF_SERVER__LISTEN_PORT", "9", "{}")]
     fn names(#[case] name: &str, #[case] text: &str, #[case] expected: &str) {
         assert_eq!(layer(&[(name, text)]), (expected.to_owned(), vec![]));
     }
@@ -96,6 +128,29 @@ mod tests {
     fn misspelled_names_are_told(#[case] name: &str) {
         let (table, warnings) = layer(&[(name, "1")]);
         assert_eq!((table.as_str(), warnings.len()), ("{}", 1));
+    }
+
+    #[test]
+    fn the_librarys_own_prefix_is_told() {
+        let (table, warnings) = layer(&[("DYNACONF_SERVER__LISTEN_PORT", "9")]);
+        let expected = "DYNACONF_SERVER__LISTEN_PORT is not read: write GOODDATA_FLIGHT_SERVER__LISTEN_PORT";
+        assert_eq!(
+            (table.as_str(), warnings.as_slice()),
+            ("{}", [expected.to_owned()].as_slice())
+        );
+    }
+
+    #[test]
+    fn only_our_own_variables_must_be_text() {
+        let bytes = || std::os::unix::ffi::OsStringExt::from_vec(vec![0xff]);
+        let foreign = decode([("OTHER".into(), bytes()), ("HOME".into(), "/".into())].into_iter()).unwrap();
+        assert_eq!(foreign, BTreeMap::from([("HOME".to_owned(), "/".to_owned())]));
+        let ours = decode([("GOODDATA_FLIGHT_A__B".into(), bytes())].into_iter()).unwrap_err();
+        assert!(
+            ours.to_string()
+                .contains("the variable GOODDATA_FLIGHT_A__B is not UTF-8 text"),
+            "{ours}"
+        );
     }
 
     #[test]
