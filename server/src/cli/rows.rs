@@ -8,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::util::display::FormatOptions;
 use arrow::util::pretty::pretty_format_batches_with_options;
+use arrow_csv::WriterBuilder as CsvWriterBuilder;
 use arrow_json::writer::{JsonArray, WriterBuilder as JsonWriterBuilder};
 use clap::ValueEnum;
 
@@ -32,7 +33,7 @@ pub(super) struct Rows<W: Write> {
 enum Sink<W: Write> {
     Table { batches: Vec<RecordBatch>, out: W },
     Json(Box<arrow_json::Writer<W, JsonArray>>),
-    Csv(Box<arrow_csv::Writer<W>>),
+    Csv(W),
 }
 
 impl<W: Write> Rows<W> {
@@ -43,7 +44,7 @@ impl<W: Write> Rows<W> {
                 out,
             },
             Format::Json => Sink::Json(Box::new(JsonWriterBuilder::new().with_explicit_nulls(true).build(out))),
-            Format::Csv => Sink::Csv(Box::new(arrow_csv::Writer::new(out))),
+            Format::Csv => Sink::Csv(out),
         };
         Self {
             schema,
@@ -53,11 +54,19 @@ impl<W: Write> Rows<W> {
     }
 
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        self.any = true;
+        let first = !std::mem::replace(&mut self.any, true);
         match &mut self.sink {
             Sink::Table { batches, .. } => batches.push(batch.clone()),
             Sink::Json(writer) => writer.write(batch)?,
-            Sink::Csv(writer) => writer.write(batch)?,
+            Sink::Csv(out) => {
+                // By way of a buffer, since the CSV writer hides why its own output failed.
+                let mut text = Vec::new();
+                CsvWriterBuilder::new()
+                    .with_header(first)
+                    .build(&mut text)
+                    .write(batch)?;
+                out.write_all(&text)?;
+            }
         }
         Ok(())
     }
@@ -120,6 +129,26 @@ mod tests {
     #[case(0, "region,sales\n")]
     fn csv(#[case] rows: usize, #[case] expected: &str) {
         assert_eq!(printed(Format::Csv, rows), expected);
+    }
+
+    /// A pipe that nobody reads.
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _bytes: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[rstest]
+    fn a_reader_that_is_gone_is_recognised(#[values(Format::Table, Format::Json, Format::Csv)] format: Format) {
+        let schema = Arc::new(Schema::new(vec![Field::new("number", DataType::Int64, false)]));
+        let error = Rows::new(format, schema, Closed).finish().unwrap_err();
+        assert!(crate::cli::is_broken_pipe(&error), "{error:?}");
     }
 
     #[test]
