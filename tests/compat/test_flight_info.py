@@ -1,8 +1,10 @@
 """GetFlightInfo without polling: commands, answers, refusals, the deadline."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from harness import protobuf, wire
-from harness.answers import Column, Endpoint, Failure, FlightAnswer, bad_argument, failed
+from harness.answers import Column, Endpoint, bad_argument, failed
 from harness.caller import Caller, command
 from harness.pair import Pair
 from harness.server import Server
@@ -57,6 +59,14 @@ def test_unset_fields_are_absent_on_the_wire(plain: Pair) -> None:
 def test_identical_commands_are_separate_tasks(plain: Pair) -> None:
     for tickets in plain.ask(lambda s: {Caller(s).submit(command("Table")) for _ in range(5)}).values():
         assert len(tickets) == 5
+
+
+def test_many_calls_at_once(plain: Pair) -> None:
+    def ask(server: Server) -> list[int]:
+        with ThreadPoolExecutor(64) as pool:
+            return [len(rows.rows) for rows in pool.map(lambda _: Caller(server).call("Table"), range(64))]
+
+    assert plain.agree(ask) == [3] * 64
 
 
 @pytest.mark.parametrize(
@@ -167,10 +177,3 @@ def test_a_result_goes_to_whoever_has_the_ticket(plain: Pair) -> None:
         return Caller(server, ("x-user", "two")).read(ticket).rows
 
     assert plain.agree(hand_over) == [(1, "one", 0.5), (2, None, None), (3, "tři", -1.0)]
-
-
-def test_answers_are_flight_infos_or_failures(plain: Pair) -> None:
-    answers = plain.ask(lambda server: [Caller(server).info(command("Table")), Caller(server).info(b"")])
-    for good, bad in answers.values():
-        assert isinstance(good, FlightAnswer)
-        assert isinstance(bad, Failure)
