@@ -153,7 +153,7 @@ pub(crate) fn take_effects(faults: &mut Vec<Fault>, method: &Method, path: &str)
     let mut effects = Effects::default();
     for fault in faults.iter_mut().filter(|fault| fault.meets(method, path)) {
         match fault.kind.effect() {
-            Effect::Delay(delay) => effects.delay += delay,
+            Effect::Delay(delay) => effects.delay = effects.delay.saturating_add(delay),
             Effect::Answer(_) | Effect::Reset | Effect::CanonicalUrl if effects.answer.is_some() => continue,
             Effect::Answer(answer) => effects.answer = Some(answer),
             Effect::Reset => effects.reset = true,

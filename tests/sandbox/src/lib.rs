@@ -25,7 +25,7 @@ mod state;
 
 pub use data_source::DataSource;
 pub use fault::{Fault, FaultKind, InvalidFault};
-pub use flight::{Answer, Column, FailedAttempt, Filter, Granularity, InvalidFilter, MatchType, Query, QueryError};
+pub use flight::{Answer, Column, FailedAttempt, Filter, Granularity, InvalidQuery, MatchType, Query, QueryError};
 pub use journal::{Counters, Recorded};
 pub use options::{ConnectionTest, DEFAULT_ORGANIZATION, DEFAULT_TOKEN, Options, Profile, Variant};
 pub use sandbox::{Dataset, Sandbox, StartError};

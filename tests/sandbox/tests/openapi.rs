@@ -39,15 +39,12 @@ impl Contract {
         let declared = content
             .get(media)
             .unwrap_or_else(|| panic!("{operation} does not declare {media}"));
-        let mut schema = declared["schema"].as_object().unwrap().clone();
-        schema.insert("components".to_owned(), self.0["components"].clone());
-        schema.insert(
-            "unevaluatedProperties".to_owned(),
-            json!(operation.ends_with("/api/v1/options")),
-        );
+        let mut schema = declared["schema"].clone();
+        close(&mut schema);
+        schema["components"] = self.0["components"].clone();
         let validator = jsonschema::draft202012::options()
             .should_validate_formats(true)
-            .build(&Value::from(schema))
+            .build(&schema)
             .unwrap();
         let errors: Vec<_> = validator
             .iter_errors(&reply.body)

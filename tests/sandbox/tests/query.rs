@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tonic::Code;
 
 use support::flight::{Answer, Authority, Flight, Script};
+use support::refusing::{Refusal, Refusing};
 use support::rest::{Reply, Rest, document};
 
 /// A sandbox with the data source `sales` over some servers.
@@ -337,6 +338,20 @@ async fn a_connection_that_breaks_under_way_is_retried_in_lenient_only() {
 }
 
 #[tokio::test]
+async fn a_call_that_the_server_did_not_look_at_is_repeated() {
+    let keeper = server(Answer::Rows);
+    for refusal in [Refusal::Stream, Refusal::GoAway] {
+        let first = Refusing::start(refusal, &keeper.url()).await;
+        let setup = Setup::with_url(Profile::Strict, first.url(), ROUND_ROBIN).await;
+        let rows = setup.rows().await;
+        assert_eq!(
+            (rows.called.as_str(), rows.location, rows.failed_attempts.len()),
+            (first.url(), keeper.url(), 0)
+        );
+    }
+}
+
+#[tokio::test]
 async fn only_the_registered_certificate_is_trusted() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     let server = Flight::start(Script {
@@ -483,6 +498,11 @@ async fn bad_queries_are_refused() {
             "rankingFilter",
         ),
         (json!({ "function": "F", "timezone": "Nowhere" }), "`Nowhere`"),
+        (json!({ "function": "F", "limit": 100_001 }), "`limit`"),
+        (
+            json!({ "function": "F", "timeoutSeconds": u64::MAX }),
+            "`timeoutSeconds`",
+        ),
     ] {
         let reply = ask(body).await;
         assert_eq!(reply.status, StatusCode::BAD_REQUEST);

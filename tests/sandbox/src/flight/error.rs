@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use h2::Reason;
 use tonic::{Code, ConnectError, Status};
 
 use super::error_info::ErrorInfo;
@@ -169,6 +170,29 @@ fn connect_failure(status: &Status) -> Option<String> {
         cause = error.source();
     }
     None
+}
+
+/// Whether the call certainly never reached a function: the request was not sent, or the server said that it would
+/// not look at it. gRPC clients repeat such a call without telling anybody, for instance when it met a `GOAWAY`.
+pub(crate) fn was_not_processed(status: &Status) -> bool {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if error
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(hyper::Error::is_canceled)
+        {
+            return true;
+        }
+        if let Some(error) = error.downcast_ref::<h2::Error>().filter(|error| error.is_remote()) {
+            return match error.reason() {
+                Some(Reason::REFUSED_STREAM) => error.is_reset(),
+                Some(Reason::NO_ERROR) => error.is_go_away(),
+                _ => false,
+            };
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The text of the error at the end of the chain, which is the one that tells.

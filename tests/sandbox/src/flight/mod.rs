@@ -4,6 +4,7 @@ mod balance;
 mod context;
 mod error;
 mod error_info;
+mod filter;
 mod pool;
 mod probe;
 mod query;
@@ -12,8 +13,8 @@ mod rows;
 mod session;
 mod target;
 
-pub use context::{Filter, Granularity, InvalidFilter, MatchType};
 pub use error::QueryError;
+pub use filter::{Filter, Granularity, InvalidQuery, MatchType};
 pub use query::{Answer, Column, FailedAttempt, Query};
 
 pub(crate) use probe::{Listed, list_functions, probe};

@@ -13,13 +13,18 @@ use crate::options::Profile;
 use crate::state::lock;
 
 use super::balance::{Balancing, order};
-use super::context::{Asker, Filter, InvalidFilter, command};
+use super::context::{Asker, command};
 use super::error::QueryError;
+use super::filter::{Filter, InvalidQuery};
 use super::pool::Pool;
 use super::route::Route;
 use super::rows::Rows;
 use super::session::{Deadline, Session};
 use super::target::Target;
+
+/// Rows that an answer holds at most.
+const MAX_LIMIT: usize = 100_000;
+const MAX_TIMEOUT_SECONDS: u64 = 3600;
 
 /// The location that means "where you asked".
 const REUSE_CONNECTION: &str = "arrow-flight-reuse-connection://";
@@ -48,10 +53,10 @@ pub struct Query {
     /// `monday` or `sunday`.
     #[serde(default = "defaults::week_start")]
     pub week_start: String,
-    /// How many rows the answer holds at most; all are read and counted.
+    /// How many rows the answer holds at most, up to 100,000; all are read and counted.
     #[serde(default = "defaults::limit")]
     pub limit: usize,
-    /// When to give up.
+    /// When to give up, up to an hour.
     #[serde(default = "defaults::timeout_seconds")]
     pub timeout_seconds: u64,
 }
@@ -89,6 +94,21 @@ impl Query {
             limit: defaults::limit(),
             timeout_seconds: defaults::timeout_seconds(),
         }
+    }
+
+    fn check(&self) -> Result<(), InvalidQuery> {
+        if self.limit > MAX_LIMIT {
+            return Err(InvalidQuery(format!(
+                "`limit` is {}, but must be at most {MAX_LIMIT}",
+                self.limit
+            )));
+        }
+        if !(1..=MAX_TIMEOUT_SECONDS).contains(&self.timeout_seconds) {
+            let seconds = self.timeout_seconds;
+            let reason = format!("`timeoutSeconds` is {seconds}, but must be from 1 to {MAX_TIMEOUT_SECONDS}");
+            return Err(InvalidQuery(reason));
+        }
+        Ok(())
     }
 }
 
@@ -137,7 +157,7 @@ pub struct FailedAttempt {
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// It cannot be asked like this.
-    Invalid(InvalidFilter),
+    Invalid(InvalidQuery),
     /// The last attempt's error, and all the attempts, that one included.
     Unanswered(QueryError, Vec<FailedAttempt>),
 }
@@ -184,6 +204,7 @@ impl Engine {
         profile: Profile,
         organization: &str,
     ) -> Result<Answer, Failure> {
+        query.check().map_err(Failure::Invalid)?;
         let command = command(query, Asker { organization }).map_err(Failure::Invalid)?;
         let route = Route::of(source).map_err(|error| Failure::Unanswered(error, Vec::new()))?;
         let started = Instant::now();

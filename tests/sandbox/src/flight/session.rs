@@ -14,7 +14,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
-use super::error::QueryError;
+use super::error::{QueryError, was_not_processed};
 use super::error_info::ErrorInfo;
 use super::pool::Pool;
 use super::route::{Route, Trust};
@@ -79,9 +79,16 @@ impl<'a> Session<'a> {
 
     /// The functions of the server.
     pub(crate) async fn list(&self) -> Result<Vec<FlightInfo>, QueryError> {
-        let mut client = self.client.clone();
-        let request = self.request(Criteria::default());
-        let listed = async { client.list_flights(request).await?.into_inner().try_collect().await };
+        let listed = repeat_unprocessed(|| async {
+            let request = self.request(Criteria::default());
+            self.client
+                .clone()
+                .list_flights(request)
+                .await?
+                .into_inner()
+                .try_collect()
+                .await
+        });
         self.settle(timeout_at(self.deadline.end, listed).await)
     }
 
@@ -114,9 +121,7 @@ impl<'a> Session<'a> {
 
     /// Reads the whole result behind a ticket into `rows`.
     pub(crate) async fn read(&self, ticket: Ticket, rows: &mut Rows) -> Result<(), QueryError> {
-        let mut client = self.client.clone();
-        let request = self.request(ticket);
-        let opened = async { client.do_get(request).await };
+        let opened = repeat_unprocessed(|| async { self.client.clone().do_get(self.request(ticket.clone())).await });
         let stream = self.settle(timeout_at(self.deadline.end, opened).await)?.into_inner();
         let mut stream = FlightRecordBatchStream::new_from_flight_data(stream.map_err(FlightError::from));
         loop {
@@ -172,6 +177,17 @@ impl<'a> Session<'a> {
             self.pool.discard(self.target, self.trust);
         }
         error
+    }
+}
+
+/// Makes a call, and once more when the first did not get to the server's code.
+async fn repeat_unprocessed<T, F>(call: impl Fn() -> F) -> Result<T, Status>
+where
+    F: Future<Output = Result<T, Status>>,
+{
+    match call().await {
+        Err(status) if was_not_processed(&status) => call().await,
+        outcome => outcome,
     }
 }
 

@@ -7,6 +7,7 @@
 )]
 
 pub mod flight;
+pub mod refusing;
 pub mod rest;
 
 use std::error::Error;

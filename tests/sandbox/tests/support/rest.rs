@@ -7,6 +7,9 @@ use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
+/// The collection of data sources.
+pub const SOURCES: &str = "/api/v1/entities/dataSources";
+
 /// Talks to one sandbox; follows no redirects.
 #[derive(Clone)]
 pub struct Rest {
@@ -143,4 +146,20 @@ pub fn flexconnect() -> Value {
         "cacheStrategy": "NEVER",
         "parameters": [{ "name": "loadBalancing", "value": "round-robin" }],
     })
+}
+
+/// The four members of every problem, the trace id among them and in the header.
+pub fn assert_problem(reply: &Reply, status: StatusCode, title: &str) {
+    assert_eq!(reply.status, status, "{reply:?}");
+    assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+    assert_eq!(
+        (&reply.body["status"], &reply.body["title"]),
+        (&json!(status.as_u16()), &json!(title))
+    );
+    let trace = reply.header("x-gdc-trace-id").unwrap();
+    assert!(
+        trace.len() == 32 && trace.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
+        "{trace}"
+    );
+    assert_eq!(reply.body["traceId"], trace);
 }
