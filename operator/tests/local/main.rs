@@ -6,5 +6,6 @@ mod edits;
 mod end;
 mod input;
 mod lifecycle;
+mod queries;
 mod registration;
 mod run;

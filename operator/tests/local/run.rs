@@ -82,12 +82,22 @@ impl Manifest {
 
 /// The server that stands in for real ones.
 pub(crate) fn fake_server() -> PathBuf {
+    example("fake-server")
+}
+
+/// A real server.
+pub(crate) fn sdk_server() -> PathBuf {
+    example("sdk-server")
+}
+
+/// A program that Cargo builds beside the tests, unless it was told to build one test alone.
+fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let built = test.parent().and_then(Path::parent).unwrap();
-    let path = built.join("examples/fake-server");
+    let path = built.join("examples").join(name);
     assert!(
         path.exists(),
-        "run `cargo build -p flexconnect-operator --example fake-server` first"
+        "run `cargo build -p flexconnect-operator --examples` first"
     );
     path
 }
@@ -114,6 +124,10 @@ impl Run {
     }
 
     pub(crate) fn start_with(manifest: &Manifest, arguments: &[&str]) -> Self {
+        Self::start_server(&fake_server(), manifest, arguments)
+    }
+
+    pub(crate) fn start_server(server: &Path, manifest: &Manifest, arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("fleet.yaml");
         std::fs::write(&file, manifest.text()).unwrap();
@@ -121,7 +135,7 @@ impl Run {
             .arg("-f")
             .arg(&file)
             .arg("--server")
-            .arg(fake_server())
+            .arg(server)
             .args(["-o", "json", "--port-base", &free_port().to_string()])
             .args(arguments)
             .env("TMPDIR", directory.path())
@@ -186,6 +200,13 @@ impl Run {
         started
             .map(|event| pid(u32::try_from(event["pid"].as_u64().unwrap()).unwrap()))
             .collect()
+    }
+
+    /// The process of a replica, as started last.
+    pub(crate) fn pid_of(&self, replica: &str) -> Pid {
+        let started = |event: &&Value| event["event"] == "started" && event["replica"] == replica;
+        let event = self.seen.iter().rfind(started).unwrap();
+        pid(u32::try_from(event["pid"].as_u64().unwrap()).unwrap())
     }
 
     pub(crate) async fn assert_nothing_is_left(&self) {
