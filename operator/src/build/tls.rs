@@ -67,6 +67,8 @@ pub(super) fn chain(fleet: &ValidatedFleet, kept: &Kept, now: Timestamp) -> Resu
     match fleet.tls {
         Tls::Disabled => Ok(None),
         Tls::SelfSigned => {
+            // Certificates know whole seconds: what is made now has to equal what is read back later.
+            let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
             let ca = match kept.ca.as_ref().and_then(|secret| kept_ca(secret, now)) {
                 Some(ca) => ca,
                 None => make_ca(fleet, now).map_err(|source| TlsError { what: "CA", source })?,
