@@ -143,11 +143,14 @@ impl<'a> Session<'a> {
     }
 
     async fn flight_info(&self, descriptor: FlightDescriptor) -> Result<FlightInfo, Status> {
-        let mut request = self.request(descriptor);
-        request
-            .metadata_mut()
-            .insert(POLLABLE, MetadataValue::from_static("true"));
-        Ok(self.client.clone().get_flight_info(request).await?.into_inner())
+        let asked = repeat_unprocessed(|| async {
+            let mut request = self.request(descriptor.clone());
+            request
+                .metadata_mut()
+                .insert(POLLABLE, MetadataValue::from_static("true"));
+            self.client.clone().get_flight_info(request).await
+        });
+        Ok(asked.await?.into_inner())
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
