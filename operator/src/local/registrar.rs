@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flexconnect_crds::DeletionPolicy;
+use futures::future::join_all;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -115,9 +116,7 @@ impl Registrar {
             }
         }
         let sources = std::mem::take(&mut self.sources);
-        for (_, registration) in sources {
-            self.end(registration).await;
-        }
+        join_all(sources.into_values().map(|registration| self.end(registration))).await;
     }
 
     /// Looks at every data source once. Returns when to look again.

@@ -1,16 +1,21 @@
 //! The run itself: one loop that hears of replicas, registrations, the file and signals, and carries out the next steps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::directory::WorkDirectory;
-use super::events::{Row, RunEvent as Event};
+use super::events::{ReplicaEvent, Row, RunEvent as Event};
 use super::file::WatchedFile;
 use super::fleet::LocalFleet;
 use super::log::Log;
@@ -87,7 +92,7 @@ struct Signals {
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -141,7 +146,7 @@ impl Run {
     }
 
     /// Runs until a signal, and takes everything down again.
-    pub(super) async fn run(mut self, mut file: WatchedFile) -> std::io::Result<()> {
+    pub(super) async fn run(mut self, mut file: WatchedFile) -> io::Result<()> {
         let mut signals = Signals::listen()?;
         self.setup.reporter.report(&Event::Starting {
             fleet: self.fleet.name.to_string(),
@@ -161,6 +166,7 @@ impl Run {
                 Some((ordinal, change)) = self.changes.recv() => self.apply(ordinal, change),
                 Some(report) = self.registrar.reports.recv() => self.registrar.heard(report),
                 text = file.changed() => self.follow(text),
+                _ = &mut self.registrar.task => break Err(io::Error::other("the registration ended unexpectedly")),
             }
         };
         self.end(signals).await;
@@ -215,7 +221,7 @@ impl Run {
     }
 
     /// Decides what to do next, and does it.
-    fn step(&mut self) -> std::io::Result<()> {
+    fn step(&mut self) -> io::Result<()> {
         let digest = self.fleet.settings.digest;
         let members = self.members.iter().map(|(ordinal, running)| {
             (
@@ -248,7 +254,7 @@ impl Run {
         Ok(())
     }
 
-    fn start(&mut self, ordinal: u16) -> std::io::Result<()> {
+    fn start(&mut self, ordinal: u16) -> io::Result<()> {
         let name = self.fleet.replica_name(ordinal);
         let port = self.ports.port(ordinal)?;
         let url = self.fleet.endpoint(ordinal, port).url();
@@ -269,7 +275,22 @@ impl Run {
             kill: self.kill.clone(),
         };
         let digest = self.fleet.settings.digest;
-        self.tasks.spawn(replica.run());
+        let (changes, reporter) = (self.changes_sender.clone(), Arc::clone(&self.setup.reporter));
+        self.tasks.spawn(async move {
+            let name = replica.name.clone();
+            if AssertUnwindSafe(replica.run()).catch_unwind().await.is_err() {
+                // The panic took the process along. Gone, it is started anew.
+                let message = "what looked after it failed".to_owned();
+                let restart_in_ms = 1000;
+                reporter.report(&ReplicaEvent::StartFailed {
+                    replica: name,
+                    message,
+                    restart_in_ms,
+                });
+                sleep(Duration::from_millis(restart_in_ms)).await;
+                let _ = changes.send((ordinal, Change::Gone)).await;
+            }
+        });
         let phase = Phase::Starting;
         self.members.insert(
             ordinal,
@@ -334,22 +355,28 @@ impl Run {
 
     /// Takes the data sources away as they ask for it, then lets every replica drain. A second signal kills.
     async fn end(mut self, mut signals: Signals) {
+        // Nobody listens to changes any more, so no replica may wait for that.
+        self.changes.close();
         self.registrar.stop.cancel();
+        let give_up = self.registrar.task.abort_handle();
         let drain = async {
-            // A panic in there was printed already, and must not keep the replicas from being drained.
-            let _ = (&mut self.registrar.task).await;
+            if !self.registrar.task.is_finished() {
+                // A panic in there was printed already, and must not keep the replicas from being drained.
+                let _ = (&mut self.registrar.task).await;
+            }
             for running in self.members.values() {
                 running.drain.cancel();
             }
-            while self.tasks.join_next().await.is_some() {
-                while self.changes.try_recv().is_ok() {}
-            }
+            while self.tasks.join_next().await.is_some() {}
         };
         tokio::pin!(drain);
         loop {
             tokio::select! {
                 () = &mut drain => break,
-                _ = signals.next() => self.kill.cancel(),
+                _ = signals.next() => {
+                    give_up.abort();
+                    self.kill.cancel();
+                }
             }
         }
         self.setup.reporter.report(&Event::Stopped);

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::run::{Manifest, Run, pid, registered_urls, sandbox};
+use crate::run::{Manifest, Readable, Run, pid, registered_urls, sandbox};
 
 #[tokio::test]
 async fn a_fleet_starts_registers_survives_a_kill_and_leaves_nothing() {
@@ -42,6 +42,31 @@ async fn a_fleet_starts_registers_survives_a_kill_and_leaves_nothing() {
         .filter(|event| event["event"] == "drained" && event["killed"] == false);
     assert_eq!(drained.count(), 3);
     assert!(sandbox.data_source_ids().is_empty(), "deletionPolicy: Delete");
+}
+
+#[tokio::test]
+async fn people_read_sentences_and_a_table() {
+    let sandbox = sandbox().await;
+    let mut run = Readable::start(&Manifest::new(2, &sandbox));
+    let lines = run.lines_until("Registered data source").await;
+    let expected = format!("Registered data source \"sales\" at {} (2 URLs)", sandbox.endpoint());
+    assert_eq!(lines.last(), Some(&expected));
+    let header = lines.iter().position(|line| line.starts_with("REPLICA  ")).unwrap();
+    for (ordinal, row) in lines[header + 1..header + 3].iter().enumerate() {
+        assert!(
+            row.starts_with(&format!("sales-{ordinal}  ")) && row.ends_with("  ready"),
+            "{row}"
+        );
+    }
+    let lines = run.end().await;
+    assert_eq!(lines.last().map(String::as_str), Some("Stopped"));
+    assert!(
+        run.logs()
+            .await
+            .lines()
+            .any(|line| line.starts_with("sales-1: serving")),
+        "--verbose"
+    );
 }
 
 #[tokio::test]

@@ -109,6 +109,75 @@ pub(crate) fn program() -> Command {
     command
 }
 
+fn command(server: &Path, file: &Path) -> Command {
+    let mut command = program();
+    command
+        .arg("-f")
+        .arg(file)
+        .arg("--server")
+        .arg(server)
+        .stdout(Stdio::piped());
+    command.args(["--port-base", &free_port().to_string()]);
+    command
+}
+
+/// A run whose events are read as people read them.
+pub(crate) struct Readable {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    _directory: TempDir,
+}
+
+impl Readable {
+    pub(crate) fn start(manifest: &Manifest) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("fleet.yaml");
+        std::fs::write(&file, manifest.text()).unwrap();
+        let mut command = command(&fake_server(), &file);
+        let mut child = command.arg("--verbose").stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self {
+            child,
+            lines,
+            _directory: directory,
+        }
+    }
+
+    /// The lines up to the first that starts like this.
+    pub(crate) async fn lines_until(&mut self, start: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        let read = async {
+            while let Some(line) = self.lines.next_line().await.unwrap() {
+                lines.push(line);
+                if lines.last().is_some_and(|line| line.starts_with(start)) {
+                    break;
+                }
+            }
+        };
+        timeout(DEADLINE, read).await.unwrap();
+        lines
+    }
+
+    /// Interrupts it, and reads to the end.
+    pub(crate) async fn end(&mut self) -> Vec<String> {
+        kill_process(pid(self.child.id().unwrap()), Signal::INT).unwrap();
+        let lines = self.lines_until("Stopped").await;
+        assert!(timeout(DEADLINE, self.child.wait()).await.unwrap().unwrap().success());
+        lines
+    }
+
+    /// What it wrote to stderr.
+    pub(crate) async fn logs(&mut self) -> String {
+        let mut text = String::new();
+        let mut stderr = self.child.stderr.take().unwrap();
+        timeout(DEADLINE, stderr.read_to_string(&mut text))
+            .await
+            .unwrap()
+            .unwrap();
+        text
+    }
+}
+
 /// A run whose events are read. Dropping it kills what is left.
 pub(crate) struct Run {
     pub(crate) child: Child,
@@ -131,15 +200,10 @@ impl Run {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("fleet.yaml");
         std::fs::write(&file, manifest.text()).unwrap();
-        let mut child = program()
-            .arg("-f")
-            .arg(&file)
-            .arg("--server")
-            .arg(server)
-            .args(["-o", "json", "--port-base", &free_port().to_string()])
+        let mut child = command(server, &file)
+            .args(["-o", "json"])
             .args(arguments)
             .env("TMPDIR", directory.path())
-            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let events = BufReader::new(child.stdout.take().unwrap()).lines();

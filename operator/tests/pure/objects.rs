@@ -1,0 +1,121 @@
+//! Random objects: most of them nearly right, as those of people are.
+
+use flexconnect_crds::FlexConnectServer;
+use flexconnect_operator::dereference::References;
+use k8s_openapi::api::core::v1::Secret;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// The Secrets that the random objects may name.
+pub(crate) fn references() -> References {
+    let secret: Secret = serde_json::from_value(json!({
+        "metadata": {"name": "gooddata"}, "data": {"token": "dA==", "bad": "//8="}
+    }))
+    .unwrap();
+    std::iter::once(secret).collect()
+}
+
+/// Objects that decode, right or wrong.
+pub(crate) fn objects() -> impl Strategy<Value = FlexConnectServer> {
+    let name = prop_oneof![4 => "[a-z][a-z0-9-]{0,20}[a-z0-9]", 1 => ".{0,60}"];
+    let replicas = prop_oneof![6 => 0..8_i32, 2 => -5..1100_i32, 1 => any::<i32>()];
+    let sources = prop::collection::vec(source(), 0..3);
+    let parts = (
+        name,
+        replicas,
+        image(),
+        settings(),
+        tls(),
+        auth(),
+        exposure(),
+        sources,
+        env(),
+    );
+    parts.prop_map(|(name, replicas, image, settings, tls, auth, exposure, sources, env)| {
+        let spec = json!({
+            "replicas": replicas, "server": {"image": image, "env": env}, "settings": settings, "tls": tls,
+            "auth": auth, "exposure": exposure, "dataSources": sources
+        });
+        let metadata = json!({"name": name, "namespace": "ns", "uid": "u1", "generation": 1});
+        serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
+    })
+}
+
+fn image() -> impl Strategy<Value = String> {
+    prop_oneof![8 => Just("sales:1".to_owned()), 1 => ".{0,10}"]
+}
+
+fn env() -> impl Strategy<Value = Value> {
+    let name = prop_oneof![4 => "[A-Z]{1,8}", 1 => Just("GOODDATA_FLIGHT_SERVER__USE_TLS".to_owned()), 1 => ".{0,5}"];
+    prop::collection::vec((name, ".{0,8}"), 0..3).prop_map(|env| {
+        env.into_iter()
+            .map(|(name, value)| json!({"name": name, "value": value}))
+            .collect()
+    })
+}
+
+fn settings() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+        Just(Value::Null),
+    ];
+    let value = leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(".{0,6}", inner, 0..4).prop_map(|map| json!(map)),
+        ]
+    });
+    let key = prop_oneof![
+        4 => "[a-z_]{1,12}",
+        1 => Just("drain_timeout_sec".to_owned()),
+        1 => Just("call_deadline_ms".to_owned()),
+        1 => Just("listen_port".to_owned()),
+    ];
+    let table = prop::collection::btree_map(key, value, 0..4).prop_map(|map| json!(map));
+    let name = prop_oneof![3 => "[a-z]{1,8}", 1 => Just("server".to_owned()), 1 => Just("flexconnect".to_owned())];
+    prop::collection::btree_map(name, table, 0..3).prop_map(|map| json!(map))
+}
+
+fn tls() -> impl Strategy<Value = Value> {
+    prop_oneof![3 => Just(Value::Null), 3 => Just(json!({"selfSigned": {}})), 2 => Just(json!({"disabled": {}})), 1 => Just(json!({}))]
+}
+
+fn auth() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        3 => Just(Value::Null),
+        2 => Just(json!({"generated": {}})),
+        2 => Just(json!({"none": {}})),
+        2 => Just(json!({"secret": {"name": "gooddata", "key": "token"}})),
+        1 => Just(json!({"secret": {"name": "gooddata", "key": "bad"}})),
+        1 => Just(json!({"none": {}, "generated": {}})),
+    ]
+}
+
+fn exposure() -> impl Strategy<Value = Value> {
+    let template = prop_oneof![
+        4 => "[a-z]{1,8}-\\{replica\\}(\\.[a-z]{1,20}){0,4}",
+        1 => "10\\.0\\.0\\.\\{replica\\}",
+        1 => ".{0,20}",
+    ];
+    prop_oneof![
+        3 => Just(Value::Null),
+        1 => Just(json!({"via": {"clusterIP": {}}})),
+        3 => template.prop_map(|template| json!({"via": {"loadBalancer": {
+            "hostTemplate": template, "annotations": {"dns": template}
+        }}})),
+        1 => Just(json!({"via": {}})),
+    ]
+}
+
+fn source() -> impl Strategy<Value = Value> {
+    let id = prop_oneof![5 => "[a-z]{1,8}", 1 => ".{0,8}"];
+    let endpoint = prop_oneof![5 => Just("https://acme.example.com".to_owned()), 1 => ".{0,20}"];
+    let secret = prop_oneof![4 => Just("gooddata"), 1 => Just("missing")];
+    (id, endpoint, secret).prop_map(|(id, endpoint, secret)| {
+        json!({"id": id, "endpoint": endpoint, "tokenSecret": {"name": secret, "key": "token"}})
+    })
+}
