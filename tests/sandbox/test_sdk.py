@@ -1,13 +1,10 @@
 """The vendor's own client, unchanged, against the running stand-in.
 
-Runs the binary that FLEXCONNECT_SANDBOX names, and a Flight server of pyarrow for it to dial.
+It dials a Flight server of pyarrow.
 """
 
 import json
-import os
-import re
 import secrets
-import subprocess
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -28,9 +25,7 @@ from gooddata_sdk.catalog.types import UpsertOutcome
 
 pytestmark = pytest.mark.timeout(60)
 
-TOKEN = secrets.token_hex()
 FLIGHT_TOKEN = secrets.token_hex()
-LISTENING = re.compile(r"stands in for GoodData on (http://\S+)")
 
 
 class CheckToken(flight.ServerMiddlewareFactory):
@@ -52,29 +47,9 @@ class Functions(flight.FlightServerBase):
         yield flight.FlightInfo(self.SCHEMA, flight.FlightDescriptor.for_command(command), [], -1, -1)
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    binary = os.environ.get("FLEXCONNECT_SANDBOX")
-    if not binary:
-        pytest.fail(
-            "FLEXCONNECT_SANDBOX does not name the binary: build it with `cargo build -p flexconnect-sandbox` and set "
-            "FLEXCONNECT_SANDBOX to its path"
-        )
-    command = [binary, "serve", "--listen", "127.0.0.1:0", "--token", TOKEN]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield LISTENING.match(process.stdout.readline()).group(1)
-        finally:
-            process.terminate()
-        assert process.wait(timeout=10) == 0
-
-
 @pytest.fixture
-def sdk(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[GoodDataSdk]:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    sdk = GoodDataSdk.create(endpoint, TOKEN)
+def sdk(endpoint: str, token: str) -> Iterator[GoodDataSdk]:
+    sdk = GoodDataSdk.create(endpoint, token)
     yield sdk
     for source in sdk.catalog_data_source.list_data_sources():
         sdk.catalog_data_source.delete_data_source(source.id)
@@ -194,7 +169,6 @@ def test_invalidates_caches(sdk: GoodDataSdk):
     sdk.catalog_data_source.register_upload_notification("sales")
 
 
-@pytest.mark.usefixtures("sdk")
 def test_a_wrong_token_is_unauthorized(endpoint: str):
     with pytest.raises(ApiException) as refused:
         GoodDataSdk.create(endpoint, "wrong").catalog_data_source.list_data_sources()
