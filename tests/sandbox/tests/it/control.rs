@@ -1,13 +1,10 @@
 //! What the sandbox does beyond GoodData's API: its journal, faults on purpose, and its end.
-#![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
-
-mod support;
 
 use flexconnect_sandbox::{Fault, FaultKind, Options, Sandbox};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use support::rest::{Reply, Rest, SOURCES, assert_problem, document, flexconnect};
+use crate::support::rest::{Reply, Rest, SOURCES, assert_problem, document, flexconnect};
 
 async fn started() -> (Sandbox, Rest) {
     let sandbox = Sandbox::start(Options::default()).await.unwrap();
@@ -87,7 +84,7 @@ async fn a_reset_comes_after_the_write_was_applied() {
         .try_send()
         .await
         .unwrap_err();
-    assert!(support::chain(&error).contains("reset"), "{error:?}");
+    assert!(crate::support::chain(&error).contains("reset"), "{error:?}");
     assert_eq!(sandbox.data_source_ids(), ["sales"]);
     assert_eq!((sandbox.writes(), sandbox.requests()[0].reset), (1, true));
     assert_eq!(rest.get(&format!("{SOURCES}/sales")).await.status, StatusCode::OK);

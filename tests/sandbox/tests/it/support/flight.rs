@@ -27,19 +27,19 @@ use tonic::{Code, Request, Response, Status, Streaming};
 
 /// What the server does.
 #[derive(Clone, Default)]
-pub struct Script {
+pub(crate) struct Script {
     /// The only token that is accepted; without it nothing is checked.
-    pub token: Option<String>,
+    pub(crate) token: Option<String>,
     /// How many times a command is put off before its result is ready; `usize::MAX` is for ever.
-    pub polls: usize,
-    pub answer: Answer,
+    pub(crate) polls: usize,
+    pub(crate) answer: Answer,
     /// Where it says that its rows are; its own URL unless set.
-    pub location: Option<String>,
-    pub tls: Option<Identity>,
+    pub(crate) location: Option<String>,
+    pub(crate) tls: Option<Identity>,
 }
 
 #[derive(Clone, Default)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// One row that says which server it comes from.
     #[default]
     Rows,
@@ -53,13 +53,13 @@ pub enum Answer {
 
 /// A call as the server saw it.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub command: String,
-    pub metadata: MetadataMap,
+pub(crate) struct Seen {
+    pub(crate) command: String,
+    pub(crate) metadata: MetadataMap,
 }
 
 /// A running server.
-pub struct Flight {
+pub(crate) struct Flight {
     runtime: Option<Runtime>,
     address: std::net::SocketAddr,
     tls: bool,
@@ -67,7 +67,7 @@ pub struct Flight {
 }
 
 impl Flight {
-    pub fn start(script: Script) -> Self {
+    pub(crate) fn start(script: Script) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -104,18 +104,18 @@ impl Flight {
         }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let scheme = if self.tls { "grpc+tls" } else { "grpc" };
         format!("{scheme}://{}", self.address)
     }
 
     /// The calls of `GetFlightInfo` so far.
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
     /// Ends the server as SIGKILL does: connections break, the port is closed. Returns when that is so.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let Some(runtime) = self.runtime.take() else { return };
         runtime.shutdown_background();
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -135,13 +135,13 @@ impl Drop for Flight {
 }
 
 /// A certificate authority of one's own.
-pub struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
 impl Authority {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -153,13 +153,13 @@ impl Authority {
     }
 
     /// A server certificate for this machine's address.
-    pub fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> Identity {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
         Identity::from_pem(params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
     }
 
-    pub fn pem(&self) -> &str {
+    pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 /// How the first call is turned away.
 #[derive(Clone, Copy)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// `RST_STREAM` with `REFUSED_STREAM`.
     Stream,
     /// `GOAWAY` with no stream processed, then the connection ends.
@@ -20,13 +20,13 @@ pub enum Refusal {
 }
 
 /// Answers every call after the first with a `FlightInfo` that points elsewhere.
-pub struct Refusing {
+pub(crate) struct Refusing {
     url: String,
     task: JoinHandle<()>,
 }
 
 impl Refusing {
-    pub async fn start(refusal: Refusal, location: &str) -> Self {
+    pub(crate) async fn start(refusal: Refusal, location: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("grpc://{}", listener.local_addr().unwrap());
         let answer = answer(location);
@@ -51,7 +51,7 @@ impl Refusing {
         Self { url, task }
     }
 
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 }

@@ -1,7 +1,4 @@
 //! The binary: what it prints, where, and how it ends.
-#![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
-
-mod support;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Output, Stdio};
@@ -10,8 +7,8 @@ use flexconnect_sandbox::{Options, Sandbox};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use support::flight::{Flight, Script};
-use support::rest::{Rest, document};
+use crate::support::flight::{Flight, Script};
+use crate::support::rest::{Rest, document};
 
 fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_flexconnect-sandbox"))
