@@ -16,7 +16,7 @@ pub(crate) fn keeps(filter: &Filter, column: &str, values: &StringArray) -> Bool
             !filter.values.iter().any(|unwanted| unwanted.as_deref() == value)
         }),
         Filter::MatchAttribute(filter) if about(&filter.label_identifier) => rows(values, |value| {
-            value.is_some_and(|value| matches(filter, value)) != filter.negate
+            value.map_or(filter.negate, |value| passes(filter, value))
         }),
         Filter::PositiveAttribute(_)
         | Filter::NegativeAttribute(_)
@@ -30,17 +30,20 @@ fn rows(values: &StringArray, keep: impl Fn(Option<&str>) -> bool) -> BooleanArr
     values.iter().map(|value| Some(keep(value))).collect()
 }
 
-fn matches(filter: &MatchAttributeFilter, value: &str) -> bool {
+/// Whether a value passes. What is not understood passes: GoodData filters once more.
+fn passes(filter: &MatchAttributeFilter, value: &str) -> bool {
     let (value, literal) = if filter.case_sensitive {
         (value.to_owned(), filter.literal.clone())
     } else {
         (value.to_lowercase(), filter.literal.to_lowercase())
     };
-    match filter.match_type {
+    let matches = match filter.match_type {
         MatchType::Contains => value.contains(&literal),
         MatchType::StartsWith => value.starts_with(&literal),
         MatchType::EndsWith => value.ends_with(&literal),
-    }
+        MatchType::Other => return true,
+    };
+    matches != filter.negate
 }
 
 #[cfg(test)]

@@ -66,13 +66,18 @@ impl FlexConnectService {
         FlightServiceServer::new(self)
             .max_decoding_message_size(MAX_REQUEST_BYTES)
             .max_encoding_message_size(usize::MAX)
+            .accept_compressed(CompressionEncoding::Deflate)
             .accept_compressed(CompressionEncoding::Gzip)
     }
 
-    /// Calls a function and waits for its end.
+    /// Calls a function and waits for its end. A client that goes away before it was told the task's id can never come
+    /// back for the result: then the task is cancelled.
     async fn call(&self, command: Bytes, metadata: &MetadataMap) -> Result<FlightInfo, FlightError> {
         let task = self.submit(command, metadata)?;
-        match task.wait(task.time_left()).await {
+        let caller = self.tasks.cancel_on_drop(&task);
+        let waited = task.wait(task.time_left()).await;
+        caller.stays();
+        match waited {
             Waited::Ended(outcome) => self.result(&task, outcome),
             Waited::TimedOut | Waited::Pending => Err(answer::timed_out("GetFlightInfo", task.id())),
         }

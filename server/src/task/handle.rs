@@ -175,7 +175,7 @@ impl Task {
     /// Whether the task is over and nobody knows yet. Who asked for a task to be cancelled knows.
     pub(super) fn is_unread(&self) -> bool {
         match self.ending() {
-            None | Some(Ending::Cancelled(Reason::Asked)) => false,
+            None | Some(Ending::Cancelled(Reason::Asked | Reason::Abandoned)) => false,
             Some(Ending::Succeeded | Ending::Failed | Ending::Cancelled(Reason::Deadline | Reason::Function)) => {
                 !self.collected.load(Ordering::Acquire)
             }

@@ -35,6 +35,8 @@ pub(crate) enum Ending {
 pub(crate) enum Reason {
     /// A client asked for it.
     Asked,
+    /// The only client that could ask for the result went away.
+    Abandoned,
     /// The call's deadline passed.
     Deadline,
     /// The function said so itself.

@@ -68,6 +68,25 @@ impl Drop for Slot {
     }
 }
 
+/// The one client that may know of a task. Dropping it cancels the task.
+#[must_use]
+pub(crate) struct Caller(Option<(Arc<Shared>, Arc<Task>)>);
+
+impl Caller {
+    /// The client is told the outcome; what the task becomes does not depend on it any more.
+    pub(crate) fn stays(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        if let Some((shared, task)) = self.0.take() {
+            shared.cancel(&task, Reason::Abandoned);
+        }
+    }
+}
+
 impl Tasks {
     /// Accepts a call, or says at once why not. The task goes on without the caller.
     pub(crate) fn submit(&self, submission: Submission) -> Result<Arc<Task>, Refused> {
@@ -111,6 +130,11 @@ impl Tasks {
         // What the RPC's span says, such as the peer, belongs to the log lines of its task too.
         tokio::spawn(life.in_current_span());
         Ok(task)
+    }
+
+    /// Ties a task to the client that waits for it.
+    pub(crate) fn cancel_on_drop(&self, task: &Arc<Task>) -> Caller {
+        Caller(Some((Arc::clone(&self.shared), Arc::clone(task))))
     }
 
     /// Cancels the task of an id as it came from a client. What is over is forgotten, together with its result.

@@ -139,6 +139,7 @@ fn attribute(attribute: &Attribute) -> Value {
         let direction = match sorting.sort_direction {
             SortDirection::Asc => "ASC",
             SortDirection::Desc => "DESC",
+            SortDirection::Other => "OTHER",
         };
         json!({"sortColumn": sorting.sort_column, "sortDirection": direction})
     });

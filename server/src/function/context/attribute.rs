@@ -40,4 +40,7 @@ pub enum SortDirection {
     Asc,
     /// The largest.
     Desc,
+    /// An order that this version does not know.
+    #[serde(other)]
+    Other,
 }

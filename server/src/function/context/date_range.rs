@@ -99,7 +99,7 @@ impl RelativeDateFilter {
         let Some(period) = self.granularity.period() else {
             return Err(FunctionError::bad_argument(format!(
                 "The relativeDateFilter of '{}' cannot be turned into a range of dates: its granularity is a part of a \
-                 period, or fiscal.",
+                 period, fiscal, or unknown.",
                 self.dataset_identifier
             )));
         };

@@ -73,6 +73,9 @@ pub enum MatchType {
     StartsWith,
     /// At the end.
     EndsWith,
+    /// A way that this version does not know.
+    #[serde(other)]
+    Other,
 }
 
 /// Periods counted from the one that holds the context's timestamp, which is number 0. Both ends are included.

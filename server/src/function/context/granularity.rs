@@ -32,6 +32,9 @@ pub enum Granularity {
     FiscalYear,
     /// No limit at all.
     AllTimeGranularity,
+    /// One that this version does not know.
+    #[serde(other)]
+    Other,
 }
 
 /// A granularity that cuts time into stretches without gaps.
@@ -75,7 +78,8 @@ impl Granularity {
             | Self::QuarterOfYear
             | Self::FiscalMonth
             | Self::FiscalQuarter
-            | Self::FiscalYear => None,
+            | Self::FiscalYear
+            | Self::Other => None,
         }
     }
 }

@@ -107,6 +107,19 @@ fn what_would_be_misread_is_refused(#[case] more: Value, #[case] reason: &str) {
 }
 
 #[test]
+fn what_is_new_to_this_version_breaks_only_what_looks_at_it() {
+    let filters = json!({"filters": [
+        {"filterType": "matchAttributeFilter", "labelIdentifier": "l", "matchType": "SOUNDS_LIKE", "literal": "x"},
+        relative("CENTURY", 0, 0),
+    ]});
+    let context = parse(&filters);
+    assert!(matches!(&context.filters[0], Filter::MatchAttribute(filter) if filter.match_type == MatchType::Other));
+    assert_eq!(context.date_range("other").expect("looks at no filter"), None);
+    let message = refused(context.date_range("date").expect_err("a century"));
+    assert!(message.contains("granularity is a part of a period, fiscal, or unknown"), "{message}");
+}
+
+#[test]
 fn a_missing_key_is_named() {
     let error = ExecutionContext::from_json(&json!({"executionType": "REPORT"})).expect_err("too little");
     assert_eq!(

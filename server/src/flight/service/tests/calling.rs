@@ -196,3 +196,21 @@ async fn a_failure_in_the_middle_keeps_its_error_info() {
     assert_eq!(facts(status), (Code::Unavailable, 1500, "warehouse gone".to_owned()));
     assert_eq!(status.message(), "warehouse gone. Detail: Unavailable");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_client_goes_away_is_cancelled_and_a_polled_one_is_not() {
+    let kit = kit();
+    let start = tokio::time::Instant::now();
+    let polled = kit
+        .started(r#"{"functionName":"Sleeps","parameters":{"seconds":2}}"#)
+        .await;
+    let call = kit.info(r#"{"functionName":"Sleeps","parameters":{"seconds":2.5}}"#);
+    tokio::time::timeout(SECOND / 2, call)
+        .await
+        .expect_err("the client is gone by then");
+    let info = kit.poll(format!("r:{polled}")).await.expect("a result");
+    let stream = kit.get(ticket(&info)).await.expect("a stream");
+    assert_eq!(rows(stream).await, [numbers(&[1])]);
+    kit.service.tasks.idle().await;
+    assert!(start.elapsed() < 3 * SECOND, "the second call would end after 3.5 s");
+}
