@@ -112,7 +112,12 @@ impl LocalFleet {
         let fleet = validate(&object, &references)?;
         let environment = environment(&fleet.container.env, &references)?;
         let sources = sources(&fleet, &object)?;
-        let objects = build(&fleet, kept, 0, Timestamp::now())?;
+        // Built without replicas, the certificate names this machine alone, and scaling changes nothing in it.
+        let shape = ValidatedFleet {
+            replicas: 0,
+            ..fleet.clone()
+        };
+        let objects = build(&shape, kept, 0, Timestamp::now())?;
         let credentials = objects.credentials();
         let settings = Arc::new(settings(&fleet, &objects, environment));
         let Objects { ca, tls, token, .. } = objects;
@@ -288,4 +293,140 @@ fn sources(fleet: &ValidatedFleet, object: &FlexConnectServer) -> Result<Vec<Sou
         })
     };
     pairs.enumerate().map(source).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const FLEET: &str = "\
+apiVersion: flexconnect.dev/v1alpha1
+kind: FlexConnectServer
+metadata: {name: sales}
+spec:
+  replicas: 2
+  server:
+    image: not-used
+    env: [{name: API_KEY, valueFrom: {secretKeyRef: {name: gooddata, key: token}}}]
+  settings:
+    sales: {api_url: 'https://api.example.com'}
+    server: {task_threads: 8}
+  dataSources:
+    - id: sales
+      endpoint: https://gooddata.example.com
+      tokenSecret: {name: gooddata, key: token}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: gooddata}
+stringData: {token: api-token}
+";
+    const PORTS: Ports = Ports {
+        flight: 17003,
+        health: 40001,
+    };
+
+    fn read(text: &str) -> LocalFleet {
+        LocalFleet::read(text, &mut Kept::default()).unwrap()
+    }
+
+    fn server_table(fleet: &LocalFleet) -> Table {
+        let config: Table = fleet
+            .settings
+            .render(PORTS, Path::new("/work/sales-0"))
+            .parse()
+            .unwrap();
+        assert_eq!(config["sales"]["api_url"].as_str(), Some("https://api.example.com"));
+        config["server"].as_table().unwrap().clone()
+    }
+
+    #[test]
+    fn a_replica_listens_here_and_keeps_the_users_settings() {
+        let fleet = read(FLEET);
+        let server = server_table(&fleet);
+        let expected: Table = "
+            listen_host = '127.0.0.1'
+            listen_port = 17003
+            advertise_host = 'localhost'
+            advertise_port = 17003
+            health_check_host = '127.0.0.1'
+            health_check_port = 40001
+            tls_certificate = '@/work/sales-0/tls.crt'
+            tls_private_key = '@/work/sales-0/tls.key'
+            propagation_delay_sec = 1
+            task_threads = 8
+            use_tls = true
+            authentication_method = 'token'
+        "
+        .parse()
+        .unwrap();
+        assert_eq!(server, expected);
+        assert_eq!(
+            fleet.settings.environment,
+            [("API_KEY".to_owned(), "api-token".to_owned())]
+        );
+        let names: Vec<_> = fleet.settings.files.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["tls.crt", "tls.key", "tokens.toml"]);
+        assert_eq!(
+            fleet.settings.config_files().collect::<Vec<_>>(),
+            ["flexconnect.toml", "tokens.toml"]
+        );
+    }
+
+    #[test]
+    fn a_delay_of_the_user_stays() {
+        let fleet = read(&FLEET.replace("task_threads: 8", "propagation_delay_sec: 7"));
+        assert_eq!(server_table(&fleet)["propagation_delay_sec"].as_integer(), Some(7));
+    }
+
+    #[test]
+    fn plain_text_needs_no_files() {
+        let text = FLEET.replace(
+            "  replicas: 2\n",
+            "  replicas: 2\n  tls: {disabled: {}}\n  auth: {none: {}}\n",
+        );
+        let fleet = read(&text);
+        assert!(fleet.settings.files.is_empty() && !server_table(&fleet).contains_key("tls_certificate"));
+        assert_eq!(fleet.endpoint(0, 17001).url(), "grpc://localhost:17001");
+    }
+
+    #[rstest]
+    #[case::nothing("x", "x", false)]
+    #[case::replicas("replicas: 2", "replicas: 3", false)]
+    #[case::data_source("endpoint: https://gooddata", "endpoint: https://other", false)]
+    #[case::settings("task_threads: 8", "task_threads: 9", true)]
+    #[case::environment("name: API_KEY", "name: KEY", true)]
+    #[case::tls("  replicas: 2\n", "  tls: {disabled: {}}\n", true)]
+    fn only_what_replicas_read_starts_them_anew(#[case] from: &str, #[case] to: &str, #[case] anew: bool) {
+        let mut kept = Kept::default();
+        let before = LocalFleet::read(FLEET, &mut kept).unwrap();
+        let after = LocalFleet::read(&FLEET.replace(from, to), &mut kept).unwrap();
+        assert_eq!(before.settings.digest != after.settings.digest, anew);
+    }
+
+    #[test]
+    fn the_data_source_leads_here() {
+        let fleet = read(FLEET);
+        let desired = fleet.desired(&fleet.sources[0].source, [(0, 17001), (2, 17005)]);
+        assert_eq!(
+            desired.urls,
+            ["grpc+tls://localhost:17001", "grpc+tls://localhost:17005"]
+        );
+        assert!(desired.own_hosts.contains("localhost"));
+        assert!(desired.token.is_some() && desired.tls_root_certificate_pem.is_some());
+    }
+
+    #[test]
+    fn what_does_not_fit_into_one_url_is_refused() {
+        let short = FLEET
+            .replace("name: sales}", "name: s, namespace: n}")
+            .replace("replicas: 2", "replicas: 10");
+        let error = LocalFleet::read(&short, &mut Kept::default()).err().unwrap().sentence();
+        assert!(
+            error.starts_with("spec.replicas: the URLs of 10 replicas have 269 characters"),
+            "{error}"
+        );
+    }
 }

@@ -17,8 +17,8 @@ pub(crate) fn references() -> References {
 
 /// Objects that decode, right or wrong.
 pub(crate) fn objects() -> impl Strategy<Value = FlexConnectServer> {
-    let name = prop_oneof![4 => "[a-z][a-z0-9-]{0,20}[a-z0-9]", 1 => ".{0,60}"];
-    let replicas = prop_oneof![6 => 0..8_i32, 2 => -5..1100_i32, 1 => any::<i32>()];
+    let name = prop_oneof![12 => "[a-z][a-z0-9-]{0,20}[a-z0-9]", 1 => ".{0,60}"];
+    let replicas = prop_oneof![12 => 0..6_i32, 1 => -5..1100_i32, 1 => any::<i32>()];
     let sources = prop::collection::vec(source(), 0..3);
     let parts = (
         name,
@@ -42,11 +42,11 @@ pub(crate) fn objects() -> impl Strategy<Value = FlexConnectServer> {
 }
 
 fn image() -> impl Strategy<Value = String> {
-    prop_oneof![8 => Just("sales:1".to_owned()), 1 => ".{0,10}"]
+    prop_oneof![16 => Just("sales:1".to_owned()), 1 => ".{0,10}"]
 }
 
 fn env() -> impl Strategy<Value = Value> {
-    let name = prop_oneof![4 => "[A-Z]{1,8}", 1 => Just("GOODDATA_FLIGHT_SERVER__USE_TLS".to_owned()), 1 => ".{0,5}"];
+    let name = prop_oneof![16 => "[A-Z]{1,8}", 1 => Just("GOODDATA_FLIGHT_SERVER__USE_TLS".to_owned()), 1 => ".{0,5}"];
     prop::collection::vec((name, ".{0,8}"), 0..3).prop_map(|env| {
         env.into_iter()
             .map(|(name, value)| json!({"name": name, "value": value}))
@@ -61,7 +61,7 @@ fn settings() -> impl Strategy<Value = Value> {
         any::<u64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
         ".{0,12}".prop_map(Value::from),
-        Just(Value::Null),
+        Just(json!([1, "two"])),
     ];
     let value = leaf.prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
@@ -70,7 +70,7 @@ fn settings() -> impl Strategy<Value = Value> {
         ]
     });
     let key = prop_oneof![
-        4 => "[a-z_]{1,12}",
+        24 => "[a-z_]{1,12}",
         1 => Just("drain_timeout_sec".to_owned()),
         1 => Just("call_deadline_ms".to_owned()),
         1 => Just("listen_port".to_owned()),
@@ -81,13 +81,13 @@ fn settings() -> impl Strategy<Value = Value> {
 }
 
 fn tls() -> impl Strategy<Value = Value> {
-    prop_oneof![3 => Just(Value::Null), 3 => Just(json!({"selfSigned": {}})), 2 => Just(json!({"disabled": {}})), 1 => Just(json!({}))]
+    prop_oneof![6 => Just(Value::Null), 6 => Just(json!({"selfSigned": {}})), 4 => Just(json!({"disabled": {}})), 1 => Just(json!({}))]
 }
 
 fn auth() -> impl Strategy<Value = Value> {
     prop_oneof![
-        3 => Just(Value::Null),
-        2 => Just(json!({"generated": {}})),
+        6 => Just(Value::Null),
+        6 => Just(json!({"generated": {}})),
         2 => Just(json!({"none": {}})),
         2 => Just(json!({"secret": {"name": "gooddata", "key": "token"}})),
         1 => Just(json!({"secret": {"name": "gooddata", "key": "bad"}})),
@@ -97,7 +97,7 @@ fn auth() -> impl Strategy<Value = Value> {
 
 fn exposure() -> impl Strategy<Value = Value> {
     let template = prop_oneof![
-        4 => "[a-z]{1,8}-\\{replica\\}(\\.[a-z]{1,20}){0,4}",
+        16 => "[a-z]{1,8}-\\{replica\\}(\\.[a-z]{1,20}){0,4}",
         1 => "10\\.0\\.0\\.\\{replica\\}",
         1 => ".{0,20}",
     ];
@@ -112,8 +112,8 @@ fn exposure() -> impl Strategy<Value = Value> {
 }
 
 fn source() -> impl Strategy<Value = Value> {
-    let id = prop_oneof![5 => "[a-z]{1,8}", 1 => ".{0,8}"];
-    let endpoint = prop_oneof![5 => Just("https://acme.example.com".to_owned()), 1 => ".{0,20}"];
+    let id = prop_oneof![16 => "[a-z]{1,8}", 1 => ".{0,8}"];
+    let endpoint = prop_oneof![16 => Just("https://acme.example.com".to_owned()), 1 => ".{0,20}"];
     let secret = prop_oneof![4 => Just("gooddata"), 1 => Just("missing")];
     (id, endpoint, secret).prop_map(|(id, endpoint, secret)| {
         json!({"id": id, "endpoint": endpoint, "tokenSecret": {"name": secret, "key": "token"}})

@@ -10,6 +10,7 @@ use flexconnect_operator::validate::{MAX_URL, Tls, ValidatedFleet, validate};
 use jiff::{Timestamp, ToSpan as _};
 use k8s_openapi::api::core::v1::Secret;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use serde_json::{Value, json};
 use x509_parser::extensions::GeneralName;
 
@@ -62,9 +63,19 @@ fn covered(tls: &Secret) -> BTreeSet<String> {
     let text = |name: &GeneralName<'_>| match name {
         GeneralName::DNSName(name) => (*name).to_owned(),
         GeneralName::IPAddress(bytes) => bytes.iter().map(u8::to_string).collect::<Vec<_>>().join("."),
-        name => panic!("{name:?} is neither a name nor an address"),
+        name => format!("neither a name nor an address: {name:?}"),
     };
     names.iter().map(text).collect()
+}
+
+/// Properties of fleets say nothing when no object becomes one.
+#[test]
+fn enough_of_the_objects_are_right() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let right = (0..300)
+        .filter(|_| fleet(&objects().new_tree(&mut runner).unwrap().current()).is_some())
+        .count();
+    assert!((30..270).contains(&right), "{right} of 300");
 }
 
 proptest! {
