@@ -41,7 +41,7 @@ pub enum QueryError {
         reason: String,
     },
     /// The server answered with an error.
-    #[error("{server} answered {status}: {message}{}", advice(*.status, *.code))]
+    #[error("{server} refused the call ({status:?}): {message}{}", advice(*.status, *.code))]
     Refused {
         /// The URL that was dialled.
         server: String,
