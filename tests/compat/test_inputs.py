@@ -172,6 +172,24 @@ def test_a_call_may_have_no_context(plain: Pair, parameters: dict) -> None:
     assert plain.agree(lambda server: Caller(server).pairs("Context", **parameters)) == {"context": None}
 
 
+def test_new_words_in_a_filter_do_not_hide_the_rest(plain: Pair) -> None:
+    relative = {
+        "filterType": "relativeDateFilter",
+        "datasetIdentifier": "d",
+        "granularity": "CENTURY",
+        "from": 0,
+        "to": 0,
+    }
+    match = {"filterType": "matchAttributeFilter", "labelIdentifier": "l", "matchType": "SOUNDS_LIKE", "literal": "x"}
+    context = {**_CONTEXT, "filters": [relative, match]}
+
+    def ask(server: Server) -> object:
+        read = Caller(server).pairs("Context", executionContext=context)
+        return read["user"], [each["kind"] for each in read["filters"]]
+
+    assert plain.agree(ask) == ("me", ["RelativeDateFilter", "MatchAttributeFilter"])
+
+
 def test_an_unknown_filter_is_a_bad_argument(plain: Pair) -> None:
     context = {**_CONTEXT, "filters": [{"filterType": "regexFilter"}]}
     for failure in plain.ask(lambda s: Caller(s).info(command("Context", executionContext=context))).values():
