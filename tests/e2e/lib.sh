@@ -15,7 +15,7 @@ check() { # check WHAT CMD...: one line, with what CMD said when it failed
     printf '%-4s %6s s  %s\n' $status "$(awk "BEGIN { printf \"%.1f\", (${EPOCHREALTIME/./} - $start) / 1e6 }")" "$what"
     if [[ $status == ok ]]; then passed=$((passed + 1)); return 0; fi
     failed=$((failed + 1))
-    [[ -z $out ]] || printf '     | %s\n' "${out//$'\n'/$'\n     | '}"
+    [[ -z $out ]] || head -n 40 <<<"$out" | sed 's/^/     | /'
 }
 must() { # must WHAT CMD...: a check without which the rest is in vain
     local before=$failed
