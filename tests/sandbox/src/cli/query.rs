@@ -45,7 +45,7 @@ pub(crate) struct QueryCommand {
     /// The columns that the report needs [default: the function's choice].
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     columns: Option<Vec<String>>,
-    /// How many rows to print; all are read and counted.
+    /// How many rows to print; all are read and counted. 0: no table.
     #[arg(long, value_name = "ROWS", default_value_t = 20)]
     limit: usize,
     /// How many times to ask.
@@ -83,7 +83,7 @@ impl QueryCommand {
                 }
             })?;
             let printed = match self.output {
-                Output::Table if turn == 1 => print(&format!("{}\n{}", render(&answer), summary(&answer))),
+                Output::Table if turn == 1 && self.limit > 0 => print(&format!("{}\n{}", render(&answer), summary(&answer))),
                 Output::Table => print(&summary(&answer)),
                 Output::Json => print(&serde_json::json!(answer).to_string()),
             };
