@@ -20,7 +20,7 @@ use crate::runtime::telemetry;
 /// The API server gets this long to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// ... and this long to answer the next bytes. Watches get at least one in 295 seconds.
-const READ_TIMEOUT: Duration = Duration::from_secs(300);
+const READ_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Runs fleets of FlexConnect servers, and registers them with GoodData.
 #[derive(Debug, Parser)]
@@ -40,7 +40,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Look after every FlexConnectServer of a cluster, until SIGTERM or Ctrl-C
+    /// Look after every `FlexConnectServer` of a cluster, until SIGTERM or Ctrl-C
     #[command(after_help = "\
 The cluster is that of the pod this runs in, or else that of the kubeconfig (KUBECONFIG, ~/.kube/config).
 RUST_LOG chooses what is logged: RUST_LOG=flexconnect_operator=debug.")]
@@ -58,7 +58,7 @@ Changes of the file are followed. Ctrl-C drains the servers, and leaves nothing 
 
 #[derive(Debug, clap::Args)]
 struct RunArgs {
-    /// Look after this namespace only. Then a Role is enough, and namespaces are not read.
+    /// Look after this namespace only. Then a role binding in that namespace is enough.
     #[arg(long, env = "FLEXCONNECT_NAMESPACE", value_name = "NAMESPACE")]
     namespace: Option<String>,
 

@@ -4,6 +4,8 @@
 
 use serde_json::Value;
 
+use crate::quantity::billionths;
+
 /// Whether every field of `desired` is in `live`, with an equal value. Lists are compared item by item.
 pub(super) fn is_satisfied(desired: &Value, live: &Value) -> bool {
     match (desired, live) {
@@ -49,44 +51,9 @@ fn are_equal_amounts(desired: &Value, live: &Value) -> bool {
                     .all(|(key, desired)| live.get(key).is_some_and(|live| are_equal_amounts(desired, live)))
         }
         (Value::String(desired), Value::String(live)) => {
-            desired == live || amount(desired).is_some_and(|desired| amount(live) == Some(desired))
+            desired == live || billionths(desired).is_some_and(|desired| billionths(live) == Some(desired))
         }
         (desired, live) => desired == live,
-    }
-}
-
-/// A quantity as a number of billionths.
-fn amount(text: &str) -> Option<i128> {
-    const UNITS: [(&str, i128); 15] = [
-        ("Ki", 1 << 10),
-        ("Mi", 1 << 20),
-        ("Gi", 1 << 30),
-        ("Ti", 1 << 40),
-        ("Pi", 1 << 50),
-        ("Ei", 1 << 60),
-        ("k", 1_000),
-        ("M", 1_000_000),
-        ("G", 1_000_000_000),
-        ("T", 1_000_000_000_000),
-        ("P", 1_000_000_000_000_000),
-        ("E", 1_000_000_000_000_000_000),
-        ("n", -1_000_000_000),
-        ("u", -1_000_000),
-        ("m", -1_000),
-    ];
-    let (digits, unit) = UNITS
-        .iter()
-        .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))
-        .unwrap_or((text, 1));
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if fraction.len() > 9 {
-        return None;
-    }
-    let billionths = format!("{whole}{fraction:0<9}").parse::<i128>().ok()?;
-    if unit > 0 {
-        billionths.checked_mul(unit)
-    } else {
-        Some(billionths / -unit)
     }
 }
 

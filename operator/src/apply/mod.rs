@@ -8,6 +8,7 @@ mod difference;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
@@ -16,12 +17,15 @@ use kube::core::Resource;
 use kube::{Api, Client, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::build::{Applied, OPERATOR, Objects, Prepared};
 use crate::dereference::{Observed, is_owned};
+use crate::digest::sha256;
 use crate::validate::ValidatedFleet;
+
+/// How many Services of one fleet are written at the same time.
+const CONCURRENT_WRITES: usize = 8;
 
 /// The annotation with the digest of what was applied last. It tells that a field was left out since then.
 const APPLIED_ANNOTATION: &str = "flexconnect.dev/applied";
@@ -86,16 +90,17 @@ impl<'a> Applier<'a> {
         let token = self.apply_or_delete(token, observed.token.as_ref()).await?;
         let config = self.ensure::<ConfigMap>(config, observed.config.as_ref()).await?;
         let headless_service = self.service(headless_service, observed).await?;
-        let mut applied_services = Vec::with_capacity(replica_services.len());
-        for service in replica_services {
-            applied_services.push(self.service(service, observed).await?);
-        }
+        let services = replica_services
+            .into_iter()
+            .map(|service| self.service(service, observed));
+        let services = services.collect::<Vec<_>>();
+        let replica_services: Vec<_> = stream::iter(services).buffered(CONCURRENT_WRITES).try_collect().await?;
         let stateful_set = self.stateful_set(stateful_set, observed.stateful_set.as_ref()).await?;
 
-        let built = applied_services
+        let built = replica_services
             .iter()
             .chain([&headless_service])
-            .map(|service| service.name_any());
+            .map(kube::ResourceExt::name_any);
         self.delete_services_except(&built.collect(), observed).await?;
         Ok(Objects::applied(
             ca,
@@ -103,7 +108,7 @@ impl<'a> Applier<'a> {
             token,
             config,
             headless_service,
-            applied_services,
+            replica_services,
             stateful_set,
         ))
     }
@@ -222,12 +227,7 @@ pub trait Child:
     /// The object with what tells, later, whether it is the same.
     #[must_use]
     fn stamped(self) -> Self {
-        let digest = Sha256::digest(serde_json::to_vec(&self).unwrap_or_default());
-        let digest = digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>();
+        let digest = sha256([serde_json::to_vec(&self).unwrap_or_default().as_slice()]);
         let mut object = self;
         let annotations = object.meta_mut().annotations.get_or_insert_with(BTreeMap::new);
         annotations.insert(APPLIED_ANNOTATION.to_owned(), digest);

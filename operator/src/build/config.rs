@@ -1,15 +1,14 @@
 //! The server's configuration: the user's tables, and what the operator decides.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use super::stateful_set::{TLS_DIRECTORY, TOKEN_DIRECTORY};
 use super::tls::{CERTIFICATE_KEY, PRIVATE_KEY};
 use super::{OPERATOR, metadata};
+use crate::digest::sha256;
 use crate::exposure::{FLIGHT_PORT, HEALTH_PORT};
 use crate::validate::{Auth, Tls, ValidatedFleet};
 
@@ -36,8 +35,8 @@ pub(super) fn config_map(fleet: &ValidatedFleet) -> ConfigMap {
 
 /// What changes when a server has to read its configuration again.
 pub(super) fn digest(config: &ConfigMap) -> String {
-    let text = config.data.iter().flat_map(BTreeMap::values).map(String::as_str);
-    hex(&Sha256::digest(text.collect::<String>()))
+    let texts = config.data.iter().flat_map(BTreeMap::values);
+    sha256(texts.map(String::as_bytes))
 }
 
 fn settings(fleet: &ValidatedFleet) -> Table {
@@ -91,14 +90,4 @@ pub(super) fn arguments(fleet: &ValidatedFleet, config_directory: &str) -> Vec<S
         Auth::None => {}
     }
     arguments
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing into a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }

@@ -14,14 +14,13 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData as _, SanType, SerialNumber,
 };
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::pem::parse_x509_pem;
 
-use super::config::hex;
 use super::{Kept, metadata, text_of};
+use crate::digest::sha256;
 use crate::exposure::certificate_hosts;
 use crate::validate::{Tls, ValidatedFleet};
 
@@ -86,7 +85,7 @@ pub(super) fn chain(fleet: &ValidatedFleet, kept: &Kept, now: Timestamp) -> Resu
 impl Chain {
     /// What changes when the replicas have to read their certificate again: another CA, or another end.
     pub(super) fn identity(&self) -> String {
-        let ca = hex(&Sha256::digest(&self.ca.certificate));
+        let ca = sha256([self.ca.certificate.as_bytes()]);
         format!("{} {}", self.leaf.not_after, ca.get(..16).unwrap_or_default())
     }
 

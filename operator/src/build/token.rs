@@ -7,10 +7,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use secrecy::ExposeSecret as _;
-use sha2::{Digest, Sha256};
 
-use super::config::{TOKENS_KEY, hex};
+use super::config::TOKENS_KEY;
 use super::{metadata, text_of};
+use crate::digest::sha256;
 use crate::validate::{Auth, ValidatedFleet};
 
 /// The token itself.
@@ -49,10 +49,5 @@ pub(super) fn token(fleet: &ValidatedFleet, kept: Option<&Secret>) -> Option<Sec
 
 /// What changes when a server has to read the tokens again. Tells nothing about the token.
 pub(super) fn digest(secret: &Secret) -> String {
-    let mut digest = Sha256::new();
-    for key in [SALT_KEY, TOKENS_KEY] {
-        digest.update(text_of(secret, key).unwrap_or_default());
-        digest.update([0]);
-    }
-    hex(&digest.finalize())
+    sha256([SALT_KEY, TOKENS_KEY].map(|key| text_of(secret, key).unwrap_or_default().as_bytes()))
 }

@@ -28,8 +28,8 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            without_credentials: Duration::from_secs(5 * 60),
-            without_answer: Duration::from_secs(60 * 60),
+            without_credentials: Duration::from_mins(5),
+            without_answer: Duration::from_hours(1),
         }
     }
 }

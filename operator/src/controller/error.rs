@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 
+use kube::core::Status;
 use thiserror::Error;
 
 use crate::apply::ApplyError;
@@ -26,26 +27,40 @@ pub enum PassError {
     /// A child could not be written.
     #[error("failed to apply the fleet")]
     Apply(#[from] ApplyError),
+    /// The pass took too long: somebody does not answer.
+    #[error("the pass took too long, and was given up")]
+    TimedOut,
 }
 
 impl PassError {
     /// When another attempt makes sense.
     #[must_use]
     pub fn class(&self) -> Class {
-        match self {
-            Self::Build(_) | Self::Apply(ApplyError::Foreign { .. }) => Class::Blocked,
-            Self::Read(source) | Self::Finalizer(source) | Self::Status(source) => class_of(source),
-            Self::Apply(ApplyError::Request { source, .. }) => class_of(source),
+        match (self, self.answer()) {
+            (Self::Build(_) | Self::Apply(ApplyError::Foreign { .. }), _) => Class::Blocked,
+            (_, Some(answer)) => class_of(answer),
+            (_, None) => Class::Transient,
         }
     }
 
     /// Whether somebody else changed the object at the same time, which is normal.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        match self {
-            Self::Read(source) | Self::Finalizer(source) | Self::Status(source) => is_conflict(source),
-            Self::Apply(ApplyError::Request { source, .. }) => is_conflict(source),
-            Self::Build(_) | Self::Apply(ApplyError::Foreign { .. }) => false,
+        self.answer().is_some_and(Status::is_conflict)
+    }
+
+    /// What the API server answered, where it did.
+    fn answer(&self) -> Option<&Status> {
+        let source = match self {
+            Self::Read(source)
+            | Self::Finalizer(source)
+            | Self::Status(source)
+            | Self::Apply(ApplyError::Request { source, .. }) => source,
+            Self::Build(_) | Self::Apply(ApplyError::Foreign { .. }) | Self::TimedOut => return None,
+        };
+        match source.as_ref() {
+            kube::Error::Api(answer) => Some(answer),
+            _ => None,
         }
     }
 
@@ -65,15 +80,8 @@ impl PassError {
     }
 }
 
-fn is_conflict(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.is_conflict())
-}
-
 /// What the API server refuses stays refused until somebody changes something; all else goes away by itself.
-fn class_of(error: &kube::Error) -> Class {
-    match error {
-        kube::Error::Api(status) if status.is_conflict() => Class::Transient,
-        kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429 => Class::Blocked,
-        _ => Class::Transient,
-    }
+fn class_of(answer: &Status) -> Class {
+    let is_refusal = (400..500).contains(&answer.code) && answer.code != 429 && !answer.is_conflict();
+    if is_refusal { Class::Blocked } else { Class::Transient }
 }

@@ -11,6 +11,7 @@ mod register;
 
 use std::future::ready;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use context::{Context, Patience, Scope};
 pub use error::PassError;
@@ -26,6 +27,7 @@ use kube::runtime::reflector::{ObjectRef, reflector, store};
 use kube::runtime::utils::WatchStreamExt as _;
 use kube::runtime::watcher;
 use kube::{Api, Resource, ResourceExt as _};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -36,6 +38,9 @@ use crate::runtime::health::Ready;
 
 /// How many objects are worked on at the same time. Without a bound, an API server that comes back meets all of them.
 const CONCURRENCY: u16 = 8;
+
+/// The longest pass. GoodData gets at most 20 s for an answer and 90 s for its own test.
+const PASS_TIMEOUT: Duration = Duration::from_mins(4);
 
 /// The watched part of an object.
 type Watched = PartialObjectMeta<FlexConnectServer>;
@@ -108,11 +113,15 @@ async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Actio
         }
         Err(source) => return Err(PassError::Read(Box::new(source))),
     };
-    let outcome = if object.metadata.deletion_timestamp.is_some() {
-        finalize::finalize(&object, &context).await?
-    } else {
-        pass::pass(&object, &context).await?
+    let work = async {
+        if object.metadata.deletion_timestamp.is_some() {
+            finalize::finalize(&object, &context).await
+        } else {
+            Box::pin(pass::pass(&object, &context)).await
+        }
     };
+    // A pass that is given up in its middle is begun again: each of its steps may be repeated.
+    let outcome = timeout(PASS_TIMEOUT, work).await.map_err(|_| PassError::TimedOut)??;
     Ok(match outcome {
         Outcome::Settled => {
             context.backoff.succeeded(&key);

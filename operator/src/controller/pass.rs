@@ -35,8 +35,9 @@ pub(super) async fn pass(object: &FlexConnectServer, context: &Context) -> Resul
     let replicas = rollout::replicas_now(&fleet, observed.stateful_set.as_ref(), recorded_urls(object));
     let wanted = objects.stateful_set.clone();
     scale(&mut objects.stateful_set, replicas);
-    let applier = Applier::new(&context.client, &fleet);
-    let applied = match applier.apply(objects, &observed).await {
+    let writer = Applier::new(&context.client, &fleet);
+    let outcome = Box::pin(writer.apply(objects, &observed)).await;
+    let applied = match outcome {
         Ok(applied) => applied,
         Err(error) => return Err(tell(object, error, context).await),
     };
@@ -44,7 +45,7 @@ pub(super) async fn pass(object: &FlexConnectServer, context: &Context) -> Resul
     let mut registration = register::register(object, &fleet, &applied, context).await;
     let mut set = applied.stateful_set.clone();
     if replicas != fleet.replicas && may_scale_in(&fleet, &set, &registration) {
-        set = applier.stateful_set(wanted, Some(&set)).await?;
+        set = writer.stateful_set(wanted, Some(&set)).await?;
     }
     let status = fleet_status(object, &fleet, &applied, &set, &registration, context)
         .await

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::registration::Class;
 
 /// The longest time without a look at an object. Secrets are not watched: a changed one is seen after this at the latest.
-pub const RESYNC: Duration = Duration::from_secs(60);
+pub const RESYNC: Duration = Duration::from_mins(1);
 
 /// The failures of each object, and who asked not to be asked for a while. Entries go when their object succeeds.
 #[derive(Debug, Default)]

@@ -104,9 +104,15 @@ fn registration(sources: &[SourceStatus]) -> Finding {
     let troubles = sources
         .iter()
         .filter_map(|source| Some((source, source.trouble.as_ref()?)));
-    let texts = troubles
-        .clone()
-        .map(|(source, (_, text))| format!("{} at {}: {text}", source.id, source.endpoint));
+    let texts = troubles.clone().map(|(source, (_, text))| {
+        // Most texts about GoodData say where it is.
+        let place = if text.contains(&source.endpoint) {
+            String::new()
+        } else {
+            format!(" at {}", source.endpoint)
+        };
+        format!("data source {}{place}: {text}", source.id)
+    });
     match troubles.clone().next() {
         Some((_, (reason, _))) => Finding::bad(REGISTERED, *reason, texts.collect::<Vec<_>>().join("; ")),
         None if sources.is_empty() => Finding::good(

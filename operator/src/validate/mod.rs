@@ -6,6 +6,7 @@
 mod data_source;
 mod environment;
 mod fleet;
+mod resources;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -191,6 +192,7 @@ fn validate_container(spec: &crd::FlexConnectServerSpec, errors: &mut Errors) ->
         }
     }
     environment::validate(&server.env, errors);
+    resources::validate(server.resources.as_ref(), errors);
     image_valid.then(|| Container {
         image: server.image.clone(),
         image_pull_policy: server.image_pull_policy.clone(),

@@ -81,6 +81,16 @@ fn a_good_object_becomes_a_fleet() {
     "{image: a, env: [{name: A}, {name: A}]}",
     "spec.server.env[1].name: A is given twice"
 )]
+#[case(
+    "{image: 'sales:1'}",
+    "{image: a, resources: {limits: {cpu: lots}}}",
+    "resources.limits.cpu: \"lots\" is not"
+)]
+#[case(
+    "{image: 'sales:1'}",
+    "{image: a, resources: {limits: {cpu: 1}, requests: {cpu: 1001m}}}",
+    "1001m is more than its limit of 1"
+)]
 #[case("replicas: 3", "tls: {selfSigned: {}, disabled: {}}", "spec.tls: set exactly one of")]
 #[case("replicas: 3", "tls: {}", "spec.tls: set exactly one of")]
 #[case("replicas: 3", "auth: {none: {}, generated: {}}", "spec.auth: set exactly one of")]

@@ -48,6 +48,7 @@ impl Cluster {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let _ = tracing_subscriber::fmt()
             .with_test_writer()
+            .with_ansi(false)
             .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
             .try_init();
         let config = Config::infer()

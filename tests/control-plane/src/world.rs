@@ -28,7 +28,7 @@ const NAME: &str = "sales";
 /// What a deletion waits for GoodData in these tests.
 const PATIENCE: Patience = Patience {
     without_credentials: Duration::from_secs(2),
-    without_answer: Duration::from_secs(3600),
+    without_answer: Duration::from_hours(1),
 };
 
 /// The world of one test.

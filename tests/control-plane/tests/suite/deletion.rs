@@ -90,14 +90,15 @@ async fn a_deletion_waits_for_a_gooddata_that_is_down() -> Result<()> {
         .api::<FlexConnectServer>()
         .delete("sales", &DeleteParams::default())
         .await?;
-    let condition = world.condition("Registered", "False", "Unavailable").await?;
-    assert!(
-        condition
-            .message
-            .starts_with("cannot delete it yet: data source sales at http://"),
-        "{}",
-        condition.message
-    );
+    let is_told = |object: &FlexConnectServer| {
+        let conditions = object.status.iter().flat_map(|status| &status.conditions);
+        conditions.clone().any(|condition| {
+            condition
+                .message
+                .starts_with("cannot delete it yet: data source sales at http://")
+        })
+    };
+    world.object("sales", "the reason is told", is_told).await?;
 
     world.gooddata.heal();
     let api = world.api::<FlexConnectServer>();

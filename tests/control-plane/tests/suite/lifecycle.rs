@@ -270,6 +270,8 @@ async fn children_that_are_no_longer_built_are_deleted() -> Result<()> {
         )
         .await?;
     }
+    let mounts_nothing = |set: &StatefulSet| !serde_json::to_string(set).unwrap().contains("secretName");
+    world.object("sales", "pods without Secrets", mounts_nothing).await?;
     world.make_ready().await?;
     let plain = world.url_of(3).replace("grpc+tls", "grpc");
     eventually(
