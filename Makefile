@@ -10,38 +10,45 @@ BIN := $(CARGO_TARGET_DIR)/debug
 SCRIPTS := .ci/run examples/demo $(shell grep -rlE '^\#!.*\b(ba)?sh$$' tests --include='*' --exclude-dir=target 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-compat test-sandbox test-control-plane test-e2e lint audit generate bench setup
+.PHONY: help demo test test-unit test-demo test-compat test-sandbox test-control-plane test-e2e programs lint audit \
+	generate bench setup
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## One object, three replicas, queries answered while one of them is killed (a minute once built)
+demo: ## One object, three replicas, queries answered while one of them is killed (seconds once built)
 	@tests/setup data
-	@echo "building the operator, the example functions and the sandbox"
+	@echo "building the operator, the example functions and the sandbox (4 min the first time)"
 	@cargo build --quiet -p flexconnect-operator -p flexconnect-example -p flexconnect-sandbox
 	@examples/demo "$(BIN)"
 
-test: test-unit test-compat test-sandbox test-control-plane test-e2e ## Everything: unit, compat, sandbox, control plane, one real node
+test: test-unit test-demo test-compat test-sandbox test-control-plane test-e2e ## Everything below
 
-test-unit: ## Unit and property tests, and the tests of each crate against real sockets
+# Everything at once, so that cargo compiles what is shared with one set of features.
+programs:
+	@cargo build --workspace --all-targets
+
+test-unit: programs ## Unit and property tests, and each crate against real sockets and processes
 	@tests/setup data
 	cargo test --workspace --exclude flexconnect-control-plane-tests
 
-test-compat: ## The server beside the vendor's Python server, called by pyarrow
+test-demo: programs ## The demo, as a test
+	@tests/setup data
+	examples/demo "$(BIN)"
+
+test-compat: programs ## The server beside the vendor's Python server, both called by pyarrow
 	@tests/setup python
-	cargo build -p flexconnect-compat
 	FLEXCONNECT_COMPAT_SERVER="$(BIN)/flexconnect-compat" $(PYTHON)/pytest -q tests/compat
 
-test-sandbox: ## The gooddata-sdk client from PyPI against the sandbox
+test-sandbox: programs ## The gooddata-sdk client from PyPI against the sandbox
 	@tests/setup python
-	cargo build -p flexconnect-sandbox
 	FLEXCONNECT_SANDBOX="$(BIN)/flexconnect-sandbox" $(PYTHON)/pytest -q tests/sandbox
 
 test-control-plane: ## The operator against a real kube-apiserver and etcd
 	@tests/setup packages cluster
 	tests/control-plane/run
 
-test-e2e: ## Both images, the operator and a fleet as pods on a real node
+test-e2e: ## Images, operator, sandbox and a fleet as pods on a real node
 	@tests/setup packages cluster data
 	tests/e2e/smoke
 
@@ -50,7 +57,7 @@ lint: ## Format, clippy, licences, generated files, shell and Python scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	$(CACHE)/tools/bin/cargo-deny --log-level error check licenses bans sources
-	cargo run --quiet -p flexconnect-operator -- crd | diff -u crds/flexconnectserver.yaml - || { echo "crds/flexconnectserver.yaml is stale: run 'make generate'" >&2; exit 1; }
+	cargo test --quiet --workspace --test generated
 	$(PYTHON)/shellcheck $(SCRIPTS)
 	$(PYTHON)/ruff check --quiet .
 	$(PYTHON)/ruff format --check --quiet .
