@@ -1,15 +1,15 @@
 //! `start`: runs the server until a signal.
 
-use std::future::Future;
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use clap::Args;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{self, Receiver};
 
 use super::{ConfigArguments, Outcome};
-use crate::app::{Server, StartError};
+use crate::app::Server;
 use crate::config::{Config, Warning};
 use crate::telemetry::{self, Style};
 
@@ -38,7 +38,7 @@ pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
         tracing::warn!(key, %source, advice = text, "config_warning");
     }
     let runtime = Runtime::new()?;
-    let outcome = runtime.block_on(serve(server, config));
+    let outcome = runtime.block_on(async { serve(server, config, signals()?).await });
     // A function that does not let go of its thread must not keep the process.
     runtime.shutdown_background();
     match outcome {
@@ -51,49 +51,93 @@ pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
 }
 
 /// Serves until the first signal, then drains; a second signal does not wait for that.
-async fn serve(server: Server, config: Config) -> Outcome {
-    let mut signals = Signals::listen()?;
+async fn serve(server: Server, config: Config, mut signals: Receiver<&'static str>) -> Outcome {
     let running = tokio::select! {
-        running = server.start(config) => running.map_err(Box::<StartError>::from)?,
+        running = server.start(config) => running?,
         // Nothing is served yet, so nobody has to be waited for.
-        name = signals.next() => {
+        Some(name) = signals.recv() => {
             tracing::info!(signal = name, "server_startup_abandoned");
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let name = signals.next().await;
-    tracing::info!(signal = name, "signal_received");
-    Ok(unless_signalled(&mut signals, running.drain()).await)
-}
-
-async fn unless_signalled(signals: &mut Signals, drain: impl Future) -> ExitCode {
+    if let Some(name) = signals.recv().await {
+        tracing::info!(signal = name, "signal_received");
+    }
     tokio::select! {
-        _ = drain => ExitCode::SUCCESS,
-        name = signals.next() => {
+        _ = running.drain() => Ok(ExitCode::SUCCESS),
+        Some(name) = signals.recv() => {
             tracing::warn!(signal = name, "drain_abandoned");
-            ExitCode::FAILURE
+            Ok(ExitCode::FAILURE)
         }
     }
 }
 
-/// SIGTERM and SIGINT, which mean the same.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
+/// The names of the signals that come: SIGTERM and SIGINT, which mean the same.
+fn signals() -> io::Result<Receiver<&'static str>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (sender, receiver) = mpsc::channel(2);
+    tokio::spawn(async move {
+        loop {
+            let name = tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            };
+            // Two signals are all that matter; a full channel holds them already.
+            let _ = sender.try_send(name);
+        }
+    });
+    Ok(receiver)
 }
 
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use arrow::datatypes::{Schema, SchemaRef};
+    use async_trait::async_trait;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::config::{self, Inputs};
+    use crate::function::{Call, FlexConnectFunction, FunctionError, LoadContext, Output};
+
+    /// Never finishes loading.
+    struct Endless;
+
+    #[async_trait]
+    impl FlexConnectFunction for Endless {
+        fn name(&self) -> &'static str {
+            "Endless"
+        }
+
+        fn schema(&self) -> SchemaRef {
+            Arc::new(Schema::empty())
+        }
+
+        async fn on_load(&self, _context: &LoadContext) -> Result<(), FunctionError> {
+            std::future::pending().await
+        }
+
+        async fn call(&self, _call: Call) -> Result<Output, FunctionError> {
+            Err(FunctionError::cancelled())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_signal_while_functions_load_ends_the_start() {
+        let (mut config, _) = config::load(&Inputs {
+            machine_name: "here".to_owned(),
+            ..Inputs::default()
         })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
+        .unwrap();
+        config.server.listen.port = 0;
+        let server = Server::builder().function(Endless).build();
+        let (sender, receiver) = mpsc::channel(1);
+        sender.send("SIGTERM").await.unwrap();
+        let outcome = timeout(Duration::from_secs(20), serve(server, config, receiver))
+            .await
+            .unwrap();
+        assert_eq!(outcome.unwrap(), ExitCode::SUCCESS);
     }
 }

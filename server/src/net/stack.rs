@@ -19,7 +19,7 @@ use crate::drain::Phase;
 use crate::error::FlightError;
 
 /// Compressions that requests may use, named in successful answers.
-const ACCEPTED_ENCODINGS: HeaderValue = HeaderValue::from_static("identity,gzip");
+const ACCEPTED_ENCODINGS: HeaderValue = HeaderValue::from_static("identity, deflate, gzip");
 
 /// Methods by which clients fetch and cancel what they began. The service itself refuses new calls after the tasks are
 /// closed; only it can tell a new call from polling for an old one.

@@ -1,6 +1,7 @@
 //! Starts servers in this process, and speaks with them as clients do.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -67,6 +68,20 @@ pub(crate) async fn call(client: &mut FlightServiceClient<Channel>, function: &s
         .await
         .unwrap()
         .map(tonic::Response::into_inner)
+}
+
+/// Asks on a connection of its own, and on another one when the server wanted that one to go before the request was on
+/// its way. Most gRPC clients do so by themselves; this one tells, and then the status has a source.
+pub(crate) async fn anew<T>(
+    address: SocketAddr,
+    ask: impl AsyncFn(FlightServiceClient<Channel>) -> Result<T, Status>,
+) -> Result<T, Status> {
+    loop {
+        match ask(connect(address).await).await {
+            Err(status) if status.source().is_some() => {}
+            answered => return answered,
+        }
+    }
 }
 
 /// The ticket of a result.
