@@ -30,7 +30,7 @@ programs:
 
 test-unit: programs ## Unit and property tests, and each crate against real sockets and processes
 	@tests/setup data
-	cargo test --workspace --exclude flexconnect-control-plane-tests
+	cargo test --workspace
 
 test-demo: programs ## The demo, as a test
 	@tests/setup data
