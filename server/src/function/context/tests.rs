@@ -116,7 +116,10 @@ fn what_is_new_to_this_version_breaks_only_what_looks_at_it() {
     assert!(matches!(&context.filters[0], Filter::MatchAttribute(filter) if filter.match_type == MatchType::Other));
     assert_eq!(context.date_range("other").expect("looks at no filter"), None);
     let message = refused(context.date_range("date").expect_err("a century"));
-    assert!(message.contains("granularity is a part of a period, fiscal, or unknown"), "{message}");
+    assert!(
+        message.contains("granularity is a part of a period, fiscal, or unknown"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -83,7 +83,9 @@ impl QueryCommand {
                 }
             })?;
             let printed = match self.output {
-                Output::Table if turn == 1 && self.limit > 0 => print(&format!("{}\n{}", render(&answer), summary(&answer))),
+                Output::Table if turn == 1 && self.limit > 0 => {
+                    print(&format!("{}\n{}", render(&answer), summary(&answer)))
+                }
                 Output::Table => print(&summary(&answer)),
                 Output::Json => print(&serde_json::json!(answer).to_string()),
             };
