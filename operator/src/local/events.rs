@@ -37,7 +37,7 @@ pub(super) enum ReplicaEvent {
         restart_in_ms: u64,
     },
     /// It was told to drain.
-    Draining { replica: String, pid: Option<u32> },
+    Draining { replica: String, pid: u32 },
     /// It drains for so long already; it is killed at the bound.
     StillDraining {
         replica: String,

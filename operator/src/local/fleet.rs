@@ -138,7 +138,7 @@ impl LocalFleet {
     pub(super) fn desired(&self, source: &DataSource, ports: impl IntoIterator<Item = (u16, u16)>) -> Desired {
         let endpoints: Vec<_> = ports
             .into_iter()
-            .map(|(ordinal, port)| self.endpoint(ordinal, port))
+            .map(|(ordinal, port)| self.settings.endpoint(ordinal, port))
             .collect();
         let mut desired = desired(&self.fleet, source, &endpoints, self.credentials.clone());
         desired.own_hosts.insert(ADVERTISED_HOST.to_owned());
@@ -150,18 +150,9 @@ impl LocalFleet {
         self.name.replica(Ordinal(ordinal))
     }
 
-    pub(super) fn endpoint(&self, ordinal: u16, port: u16) -> Endpoint {
-        Endpoint {
-            ordinal: Ordinal(ordinal),
-            host: ADVERTISED_HOST.to_owned(),
-            port,
-            tls: self.settings.tls,
-        }
-    }
-
     /// The names here have another length than those in a cluster, which were checked already.
     fn check_url_length(&self) -> Result<(), FleetError> {
-        let length = (self.endpoint(0, u16::MAX).url().len() + 1) * usize::from(self.replicas);
+        let length = (self.settings.endpoint(0, u16::MAX).url().len() + 1) * usize::from(self.replicas);
         if self.sources.is_empty() || length <= MAX_URL + 1 {
             return Ok(());
         }
@@ -175,6 +166,16 @@ impl LocalFleet {
 }
 
 impl Settings {
+    /// Where GoodData reaches a replica that listens on a port.
+    pub(super) fn endpoint(&self, ordinal: u16, port: u16) -> Endpoint {
+        Endpoint {
+            ordinal: Ordinal(ordinal),
+            host: ADVERTISED_HOST.to_owned(),
+            port,
+            tls: self.tls,
+        }
+    }
+
     /// The configuration of one replica, whose files lie in `directory`.
     pub(super) fn render(&self, ports: Ports, directory: &Path) -> String {
         let text = |text: &str| Value::String(text.to_owned());
@@ -389,7 +390,7 @@ stringData: {token: api-token}
         );
         let fleet = read(&text);
         assert!(fleet.settings.files.is_empty() && !server_table(&fleet).contains_key("tls_certificate"));
-        assert_eq!(fleet.endpoint(0, 17001).url(), "grpc://localhost:17001");
+        assert_eq!(fleet.settings.endpoint(0, 17001).url(), "grpc://localhost:17001");
     }
 
     #[rstest]

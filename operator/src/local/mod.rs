@@ -32,7 +32,7 @@ pub use report::Format;
 use self::directory::WorkDirectory;
 use self::file::WatchedFile;
 use self::fleet::LocalFleet;
-use self::process::{Program, become_tethered, find_server};
+use self::process::{Program, become_tethered, find_server, own_program};
 use self::report::Reporter;
 use self::run::{Run, Setup};
 use crate::build::Kept;
@@ -97,7 +97,7 @@ async fn run_fleet(path: &Path, arguments: &LocalArgs) -> Result<(), String> {
         LocalFleet::read(&text, &mut kept).map_err(|error| format!("{}: {}", path.display(), error.sentence()))?;
     let program = Program {
         path: find_server(arguments.server.as_deref())?,
-        tether: Some(std::env::current_exe().map_err(|error| format!("cannot find this program itself: {error}"))?),
+        tether: Some(own_program().map_err(|error| format!("cannot find this program itself: {error}"))?),
     };
     let directory = WorkDirectory::open(arguments.work_dir.as_deref()).map_err(|error| {
         let cause = std::error::Error::source(&error)

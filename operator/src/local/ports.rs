@@ -3,31 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::TcpListener;
+use std::sync::{Mutex, PoisonError};
 
 use super::fleet::LISTEN_HOST;
 
-/// Flight ports, counted up from a base; a replica keeps its own as long as this run goes on.
+/// Flight ports, counted up from a base. A replica keeps its own while nobody else listens there.
 #[derive(Debug)]
 pub(super) struct FlightPorts {
     base: u16,
-    taken: BTreeMap<u16, u16>,
+    taken: Mutex<BTreeMap<u16, u16>>,
 }
 
 impl FlightPorts {
     pub(super) fn new(base: u16) -> Self {
         Self {
             base,
-            taken: BTreeMap::new(),
+            taken: Mutex::default(),
         }
     }
 
-    /// The port of a replica: the one it had, or the first that is free.
-    pub(super) fn port(&mut self, ordinal: u16) -> io::Result<u16> {
-        if let Some(port) = self.taken.get(&ordinal) {
-            return Ok(*port);
-        }
-        let others: BTreeSet<_> = self.taken.values().copied().collect();
-        let port = (self.base..=u16::MAX)
+    /// A port for a replica that does not run: the one that it had, or the first that is free.
+    pub(super) fn port(&self, ordinal: u16) -> io::Result<u16> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let had = taken.remove(&ordinal);
+        let others: BTreeSet<_> = taken.values().copied().collect();
+        let port = had
+            .into_iter()
+            .chain(self.base..=u16::MAX)
             .find(|port| !others.contains(port) && TcpListener::bind((LISTEN_HOST, *port)).is_ok())
             .ok_or_else(|| {
                 io::Error::new(
@@ -35,7 +37,7 @@ impl FlightPorts {
                     format!("no port from {} on is free", self.base),
                 )
             })?;
-        self.taken.insert(ordinal, port);
+        taken.insert(ordinal, port);
         Ok(port)
     }
 }
@@ -53,11 +55,19 @@ mod tests {
     fn a_replica_keeps_its_port_and_a_busy_one_is_skipped() {
         let busy = TcpListener::bind((LISTEN_HOST, 0)).unwrap();
         let base = busy.local_addr().unwrap().port();
-        let mut ports = FlightPorts::new(base);
+        let ports = FlightPorts::new(base);
         let (first, second) = (ports.port(0).unwrap(), ports.port(1).unwrap());
         assert!(first > base && second > first);
         drop(busy);
         assert_eq!(ports.port(0).unwrap(), first);
         assert_eq!(ports.port(1).unwrap(), second);
+    }
+
+    #[test]
+    fn a_port_that_somebody_took_in_the_meantime_is_given_up() {
+        let ports = FlightPorts::new(any_port().unwrap());
+        let lost = ports.port(0).unwrap();
+        let _thief = TcpListener::bind((LISTEN_HOST, lost)).unwrap();
+        assert_ne!(ports.port(0).unwrap(), lost);
     }
 }

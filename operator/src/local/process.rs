@@ -74,8 +74,23 @@ pub(super) fn become_tethered(parent: u32, command: &[OsString]) -> io::Error {
     let _ = parent;
     match command {
         [] => io::Error::new(io::ErrorKind::InvalidInput, "there is no command to become"),
-        [program, arguments @ ..] => std::process::Command::new(program).args(arguments).exec(),
+        [program, arguments @ ..] => {
+            let error = std::process::Command::new(program).args(arguments).exec();
+            io::Error::new(
+                error.kind(),
+                format!("cannot start {}: {error}", Path::new(program).display()),
+            )
+        }
     }
+}
+
+/// This very program, for [`Program::tether`].
+pub(super) fn own_program() -> io::Result<PathBuf> {
+    // On Linux this leads to the running program even when its file was replaced by a newer one in the meantime.
+    if cfg!(target_os = "linux") {
+        return Ok(PathBuf::from("/proc/self/exe"));
+    }
+    std::env::current_exe()
 }
 
 /// Asks a process to stop.
@@ -90,6 +105,14 @@ pub(super) fn terminate(child: &Child) {
 pub(super) fn kill(child: &Child) {
     if let Some(pid) = pid(child) {
         let _ = kill_process_group(pid, Signal::KILL);
+    }
+}
+
+/// Ends what is left of the group of a process that has ended. The kernel gives the id of a group to nobody else while
+/// the group has a member; when it has none, there is nothing to end.
+pub(super) fn kill_rest(pid: u32) {
+    if let Some(group) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(group, Signal::KILL);
     }
 }
 

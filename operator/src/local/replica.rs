@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tokio::process::Child;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -15,8 +17,8 @@ use super::directory::write_private;
 use super::events::ReplicaEvent as Event;
 use super::fleet::{LISTEN_HOST, Ports, Settings};
 use super::log::Log;
-use super::ports::any_port;
-use super::process::{Program, describe, kill, spawn, terminate};
+use super::ports::{FlightPorts, any_port};
+use super::process::{Program, describe, kill, kill_rest, spawn, terminate};
 use super::report::Reporter;
 use crate::build::CONFIG_KEY;
 
@@ -29,6 +31,8 @@ const FIRST_BACK_OFF: Duration = Duration::from_millis(500);
 const LAST_BACK_OFF: Duration = Duration::from_secs(30);
 /// A replica that was ready for so long starts again without delay.
 const PROVEN: Duration = Duration::from_mins(1);
+/// How long what a dead process wrote may take to arrive.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 const PROGRESS: Duration = Duration::from_secs(5);
 
 /// What the fleet learns of a replica.
@@ -38,6 +42,8 @@ pub(super) enum Change {
     Started {
         /// Its id.
         pid: u32,
+        /// The port of its Flight service.
+        port: u16,
     },
     /// It is ready.
     Ready,
@@ -51,8 +57,7 @@ pub(super) enum Change {
 pub(super) struct Replica {
     pub(super) ordinal: u16,
     pub(super) name: String,
-    pub(super) url: String,
-    pub(super) flight_port: u16,
+    pub(super) ports: Arc<FlightPorts>,
     pub(super) settings: Arc<Settings>,
     pub(super) program: Program,
     pub(super) directory: PathBuf,
@@ -65,9 +70,23 @@ pub(super) struct Replica {
     pub(super) kill: CancellationToken,
 }
 
+/// A process of the replica, and where it listens.
+struct Process {
+    child: Child,
+    pid: u32,
+    url: String,
+    health_port: u16,
+    /// The tasks that copy its output.
+    outputs: Vec<JoinHandle<()>>,
+}
+
 /// Why a process ended, or what made us stop waiting for it.
 enum End {
-    Died { status: String, ready_for: Duration },
+    /// It ended; `ready_for` says how long it had been ready, if it ever was.
+    Died {
+        status: String,
+        ready_for: Option<Duration>,
+    },
     Told,
 }
 
@@ -75,59 +94,54 @@ impl Replica {
     /// Runs until it is told to drain and has drained.
     pub(super) async fn run(self) {
         let mut back_off = FIRST_BACK_OFF;
+        let mut registered_port = None;
         for attempt in 1.. {
-            let delay = back_off;
-            match self.start(attempt).await {
-                Ok((mut child, pid, health)) => match self.watch(&mut child, pid, health).await {
+            let delay = match self.start(attempt, registered_port).await {
+                Ok((mut process, port)) => match self.watch(&mut process).await {
                     End::Told => {
-                        self.stop(child).await;
+                        self.stop(process).await;
                         break;
                     }
                     End::Died { status, ready_for } => {
-                        let delay = if ready_for >= PROVEN { FIRST_BACK_OFF } else { delay };
-                        back_off = (delay * 2).min(LAST_BACK_OFF);
-                        self.changed(Change::Down).await;
-                        let last_line = self.log.last_line();
-                        let restart_in_ms = millis(delay);
-                        self.report(&Event::Died {
-                            replica: self.name.clone(),
-                            pid,
-                            status,
-                            last_line,
-                            restart_in_ms,
-                        });
-                        if self.told_within(delay).await {
-                            break;
-                        }
+                        // Once ready its URL may be registered, and stays what it is.
+                        registered_port = registered_port.or(ready_for.map(|_| port));
+                        let proven = ready_for.is_some_and(|ready_for| ready_for >= PROVEN);
+                        let delay = if proven { FIRST_BACK_OFF } else { back_off };
+                        self.died(process, status, delay).await;
+                        delay
                     }
                 },
                 Err(error) => {
-                    back_off = (delay * 2).min(LAST_BACK_OFF);
-                    let message = format!("cannot be started: {error}");
-                    let restart_in_ms = millis(delay);
                     self.report(&Event::StartFailed {
                         replica: self.name.clone(),
-                        message,
-                        restart_in_ms,
+                        message: format!("cannot be started: {error}"),
+                        restart_in_ms: millis(back_off),
                     });
-                    if self.told_within(delay).await {
-                        break;
-                    }
+                    back_off
                 }
+            };
+            back_off = (delay * 2).min(LAST_BACK_OFF);
+            if self.told_within(delay).await {
+                break;
             }
         }
         self.changed(Change::Gone).await;
     }
 
-    async fn start(&self, attempt: u64) -> io::Result<(Child, u32, u16)> {
-        // Another health port each time: the last one may be what is in the way.
-        let ports = Ports {
-            flight: self.flight_port,
-            health: any_port()?,
+    /// Starts a process on the port that is registered, or on one that is free now.
+    async fn start(&self, attempt: u64, registered_port: Option<u16>) -> io::Result<(Process, u16)> {
+        let flight = match registered_port {
+            Some(port) => port,
+            None => self.ports.port(self.ordinal)?,
         };
+        let health_port = any_port()?;
         for (name, content) in &self.settings.files {
             write_private(&self.directory.join(name), content)?;
         }
+        let ports = Ports {
+            flight,
+            health: health_port,
+        };
         let config = self.settings.render(ports, &self.directory);
         write_private(&self.directory.join(CONFIG_KEY), config.as_bytes())?;
 
@@ -143,28 +157,54 @@ impl Replica {
         self.log.forget_last_line();
         let mut child = spawn(&self.program, &arguments, &environment)?;
         let pid = child.id().unwrap_or_default();
-        if let Some(output) = child.stdout.take() {
-            tokio::spawn(self.log.clone().copy(output));
-        }
-        if let Some(output) = child.stderr.take() {
-            tokio::spawn(self.log.clone().copy(output));
-        }
+        let stdout = child
+            .stdout
+            .take()
+            .map(|output| tokio::spawn(self.log.clone().copy(output)));
+        let stderr = child
+            .stderr
+            .take()
+            .map(|output| tokio::spawn(self.log.clone().copy(output)));
+        let process = Process {
+            child,
+            pid,
+            url: self.settings.endpoint(self.ordinal, flight).url(),
+            health_port,
+            outputs: stdout.into_iter().chain(stderr).collect(),
+        };
         self.report(&Event::Started {
             replica: self.name.clone(),
             pid,
-            url: self.url.clone(),
-            health: format!("http://{LISTEN_HOST}:{}", ports.health),
+            url: process.url.clone(),
+            health: format!("http://{LISTEN_HOST}:{health_port}"),
             log: self.log.path().display().to_string(),
             attempt,
         });
-        self.changed(Change::Started { pid }).await;
-        Ok((child, pid, ports.health))
+        self.changed(Change::Started { pid, port: flight }).await;
+        Ok((process, flight))
+    }
+
+    /// Tells that a process ended by itself, with what it said last.
+    async fn died(&self, process: Process, status: String, restart_in: Duration) {
+        self.changed(Change::Down).await;
+        // What it wrote is still on its way; a child of it that holds the pipe open ends now, too.
+        kill_rest(process.pid);
+        let _ = timeout(LAST_WORDS, join_all(process.outputs)).await;
+        self.report(&Event::Died {
+            replica: self.name.clone(),
+            pid: process.pid,
+            status,
+            last_line: self.log.last_line(),
+            restart_in_ms: millis(restart_in),
+        });
     }
 
     /// Follows the readiness of a process until it ends or is told to.
-    async fn watch(&self, child: &mut Child, pid: u32, health: u16) -> End {
-        let probe = Probe::new(health);
-        let mut ready_since = None;
+    async fn watch(&self, process: &mut Process) -> End {
+        let probe = Probe::new(process.health_port);
+        let (pid, url) = (process.pid, &process.url);
+        let mut ready_since: Option<Instant> = None;
+        let mut was_ready = false;
         let mut missed = 0;
         let mut ticks = interval(STARTING_PROBE);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -173,16 +213,17 @@ impl Replica {
                 biased;
                 () = self.drain.cancelled() => return End::Told,
                 () = self.kill.cancelled() => return End::Told,
-                status = child.wait() => {
-                    let ready_for = ready_since.map_or(Duration::ZERO, |since: Instant| since.elapsed());
+                status = process.child.wait() => {
+                    let ready_for = ready_since.map(|since| since.elapsed());
+                    let ready_for = ready_for.or(was_ready.then_some(Duration::ZERO));
                     return End::Died { status: describe(status), ready_for };
                 }
                 ready = async { ticks.tick().await; probe.is_ready().await } => match (ready, ready_since) {
                     (true, None) => {
-                        (ready_since, missed) = (Some(Instant::now()), 0);
+                        (ready_since, was_ready, missed) = (Some(Instant::now()), true, 0);
                         ticks = interval(READY_PROBE);
                         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-                        self.report(&Event::Ready { replica: self.name.clone(), pid, url: self.url.clone() });
+                        self.report(&Event::Ready { replica: self.name.clone(), pid, url: url.clone() });
                         self.changed(Change::Ready).await;
                     }
                     (true, Some(_)) => missed = 0,
@@ -201,12 +242,13 @@ impl Replica {
     }
 
     /// Lets it drain, within its bound.
-    async fn stop(&self, mut child: Child) {
+    async fn stop(&self, process: Process) {
+        let Process { mut child, pid, .. } = process;
         let begin = Instant::now();
         let bound = Duration::from_secs(self.settings.drain_seconds);
         self.report(&Event::Draining {
             replica: self.name.clone(),
-            pid: child.id(),
+            pid,
         });
         terminate(&child);
         let mut killed = false;
@@ -230,6 +272,7 @@ impl Replica {
                 }),
             }
         };
+        kill_rest(pid);
         let milliseconds = millis(begin.elapsed());
         self.report(&Event::Drained {
             replica: self.name.clone(),

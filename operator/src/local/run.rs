@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::directory::WorkDirectory;
 use super::events::{ReplicaEvent, Row, RunEvent as Event};
 use super::file::WatchedFile;
-use super::fleet::LocalFleet;
+use super::fleet::{LocalFleet, Settings};
 use super::log::Log;
 use super::ports::FlightPorts;
 use super::process::Program;
@@ -43,9 +43,9 @@ pub(super) struct Setup {
 struct Running {
     phase: Phase,
     pid: Option<u32>,
+    /// Where it listens, once it was started; a replica that is ready was.
     port: u16,
-    url: String,
-    digest: [u8; 32],
+    settings: Arc<Settings>,
     drain: CancellationToken,
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Run {
     setup: Setup,
     fleet: Arc<LocalFleet>,
     kept: Kept,
-    ports: FlightPorts,
+    ports: Arc<FlightPorts>,
     members: BTreeMap<u16, Running>,
     tasks: JoinSet<()>,
     kill: CancellationToken,
@@ -70,7 +70,9 @@ struct RegistrarHandle {
     stop: CancellationToken,
     wanted: watch::Sender<Option<Wanted>>,
     reports: mpsc::Receiver<MayBeRegistered>,
+    /// What was told last, and the ports with it.
     registered: BTreeSet<u16>,
+    ports: BTreeMap<u16, u16>,
     may_be_registered: MayBeRegistered,
     /// The fleet as it was told last; another one has to be told even with the same replicas.
     told: Option<Arc<LocalFleet>>,
@@ -127,11 +129,12 @@ impl Run {
             wanted,
             reports,
             registered: BTreeSet::new(),
+            ports: BTreeMap::new(),
             may_be_registered: BTreeSet::new(),
             told: None,
         };
         Self {
-            ports: FlightPorts::new(setup.port_base),
+            ports: Arc::new(FlightPorts::new(setup.port_base)),
             setup,
             fleet: Arc::new(fleet),
             kept,
@@ -207,7 +210,10 @@ impl Run {
             Change::Gone => {
                 self.members.remove(&ordinal);
             }
-            Change::Started { pid } => member.pid = Some(pid),
+            Change::Started { pid, port } => {
+                member.pid = Some(pid);
+                member.port = port;
+            }
             Change::Ready if !draining => member.phase = Phase::Ready,
             Change::Down if !draining => {
                 // One that never was ready goes on starting.
@@ -228,7 +234,7 @@ impl Run {
                 *ordinal,
                 Member {
                     phase: running.phase,
-                    current: running.digest == digest,
+                    current: running.settings.digest == digest,
                 },
             )
         });
@@ -256,15 +262,12 @@ impl Run {
 
     fn start(&mut self, ordinal: u16) -> io::Result<()> {
         let name = self.fleet.replica_name(ordinal);
-        let port = self.ports.port(ordinal)?;
-        let url = self.fleet.endpoint(ordinal, port).url();
         let log_path: PathBuf = self.setup.directory.path().join(format!("{name}.log"));
         let drain = CancellationToken::new();
         let replica = Replica {
             ordinal,
             name: name.clone(),
-            url: url.clone(),
-            flight_port: port,
+            ports: Arc::clone(&self.ports),
             settings: Arc::clone(&self.fleet.settings),
             program: self.setup.program.clone(),
             directory: self.setup.directory.replica(&name)?,
@@ -274,7 +277,7 @@ impl Run {
             drain: drain.clone(),
             kill: self.kill.clone(),
         };
-        let digest = self.fleet.settings.digest;
+        let settings = Arc::clone(&self.fleet.settings);
         let (changes, reporter) = (self.changes_sender.clone(), Arc::clone(&self.setup.reporter));
         self.tasks.spawn(async move {
             let name = replica.name.clone();
@@ -297,9 +300,8 @@ impl Run {
             Running {
                 phase,
                 pid: None,
-                port,
-                url,
-                digest,
+                port: 0,
+                settings,
                 drain,
             },
         );
@@ -318,17 +320,18 @@ impl Run {
             .told
             .as_ref()
             .is_some_and(|told| Arc::ptr_eq(told, &self.fleet));
-        if same_fleet && registrar.registered == replicas {
+        let port = |ordinal: &u16| Some((*ordinal, self.members.get(ordinal)?.port));
+        let ports: BTreeMap<_, _> = replicas.iter().filter_map(port).collect();
+        if same_fleet && registrar.ports == ports {
             return;
         }
-        let port = |ordinal: &u16| Some((*ordinal, self.members.get(ordinal)?.port));
         let wanted = Wanted {
             fleet: Arc::clone(&self.fleet),
-            replicas: replicas.iter().filter_map(port).collect(),
+            replicas: ports.clone(),
         };
         // Until the registrar reports, GoodData may know the old ones and the new ones.
         registrar.may_be_registered.extend(&replicas);
-        registrar.registered = replicas;
+        (registrar.registered, registrar.ports) = (replicas, ports);
         registrar.told = Some(Arc::clone(&self.fleet));
         registrar.wanted.send_replace(Some(wanted));
     }
@@ -337,13 +340,13 @@ impl Run {
     fn settle(&mut self) {
         let wanted = usize::from(self.fleet.replicas);
         let digest = self.fleet.settings.digest;
-        let ready = |running: &Running| running.phase == Phase::Ready && running.digest == digest;
+        let ready = |running: &Running| running.phase == Phase::Ready && running.settings.digest == digest;
         let settled = self.members.len() == wanted && self.members.values().all(ready);
         if settled && !self.settled {
             let row = |(ordinal, running): (&u16, &Running)| Row {
                 replica: self.fleet.replica_name(*ordinal),
                 pid: running.pid,
-                url: running.url.clone(),
+                url: running.settings.endpoint(*ordinal, running.port).url(),
                 state: "ready",
             };
             self.setup.reporter.report(&Event::Settled {

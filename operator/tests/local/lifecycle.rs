@@ -90,6 +90,24 @@ async fn the_url_of_a_dead_replica_leaves_at_once_but_never_the_last() {
 }
 
 #[tokio::test]
+async fn a_port_that_somebody_else_takes_is_given_up() {
+    // The first process ends before it listens; by then its port is taken, and the second has another.
+    let failing = Manifest {
+        settings: "    fake: {fail: 'not now'}\n",
+        ..Manifest::unregistered(1)
+    };
+    let mut run = Run::start(&failing);
+    let started = run.next("started").await;
+    let url = started["url"].as_str().unwrap().to_owned();
+    let port = url.rsplit(':').next().unwrap().parse::<u16>().unwrap();
+    let _thief = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    run.edit(&Manifest::unregistered(1));
+    let settled = run.next("settled").await;
+    assert_ne!(settled["replicas"][0]["url"], url.as_str());
+    run.stop().await;
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_start_is_reported_in_its_own_words_with_growing_pauses() {
     let manifest = Manifest {
         settings: "    fake: {fail: 'server.task_threads: must be a number'}\n",
