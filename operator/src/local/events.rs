@@ -147,7 +147,8 @@ impl fmt::Display for ReplicaEvent {
                     "{replica}: process {pid} ended ({status}), starts again in {}",
                     Seconds(*restart_in_ms)
                 )?;
-                if last_line.is_empty() {
+                // A line of its log is nothing it said about its end.
+                if last_line.is_empty() || last_line.starts_with('{') {
                     Ok(())
                 } else {
                     write!(f, "; its last line: {last_line}")
