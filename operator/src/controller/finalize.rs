@@ -11,7 +11,7 @@ use kube::{Api, ResourceExt as _};
 use serde_json::json;
 use tracing::info;
 
-use super::pass::{has_to_clean_up, write_status};
+use super::announce::write_status;
 use super::{Context, Outcome, PassError};
 use crate::dereference::{References, read_references};
 use crate::exposure::own_hosts;
@@ -180,4 +180,13 @@ async fn change_finalizers(object: &FlexConnectServer, wanted: bool, context: &C
         Err(kube::Error::Api(answer)) if answer.is_not_found() => Ok(()),
         Err(source) => Err(PassError::Finalizer(Box::new(source))),
     }
+}
+
+/// Whether a data source has to be deleted together with the object.
+fn has_to_clean_up(object: &FlexConnectServer) -> bool {
+    object
+        .spec
+        .data_sources
+        .iter()
+        .any(|source| source.deletion_policy == DeletionPolicy::Delete)
 }

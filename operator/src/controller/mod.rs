@@ -3,6 +3,7 @@
 //! The watch keeps metadata only, two kilobytes an object; each pass reads its object afresh, so that it never decides on
 //! a status that it has written itself since.
 
+mod announce;
 mod context;
 mod error;
 mod finalize;

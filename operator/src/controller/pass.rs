@@ -1,11 +1,10 @@
 //! One pass over an object: dereference, validate, build, apply, register, status.
 
-use flexconnect_crds::{DataSourceStatus, DeletionPolicy, FlexConnectServer, FlexConnectServerStatus};
+use flexconnect_crds::{DataSourceStatus, FlexConnectServer, FlexConnectServerStatus};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use kube::ResourceExt as _;
-use tracing::info;
 
+use super::announce::write_status;
 use super::register::{self, Registration};
 use super::{Context, Outcome, PassError, finalize};
 use crate::apply::{Applier, ApplyError};
@@ -15,8 +14,7 @@ use crate::names::Ordinal;
 use crate::reason::Reason;
 use crate::registration::Class;
 use crate::rollout;
-use crate::runtime::events::Tone;
-use crate::status::{self, Finding, READY, SourceStatus, find};
+use crate::status::{self, Finding, READY, SourceStatus};
 use crate::validate::{Invalid, ValidatedFleet, validate};
 
 /// One pass. What keeps the object from becoming a fleet is told in its status.
@@ -148,55 +146,4 @@ async fn tell(object: &FlexConnectServer, error: ApplyError, context: &Context) 
         }
     };
     told.err().unwrap_or(error)
-}
-
-/// Writes the status when it changed, and publishes an event for each condition with a new reason.
-pub(super) async fn write_status(
-    object: &FlexConnectServer,
-    status: &FlexConnectServerStatus,
-    context: &Context,
-) -> Result<(), PassError> {
-    let wrote = status::write(&context.client, object, status).await;
-    if !wrote.map_err(|source| PassError::Status(Box::new(source)))? {
-        return Ok(());
-    }
-    let before = object
-        .status
-        .as_ref()
-        .map(|status| status.conditions.as_slice())
-        .unwrap_or_default();
-    for condition in &status.conditions {
-        let known = find(before, &condition.type_);
-        if known.is_some_and(|known| known.reason == condition.reason && known.status == condition.status) {
-            continue;
-        }
-        info!(
-            namespace = object.namespace(),
-            name = object.name_any(),
-            condition = condition.type_,
-            status = condition.status,
-            reason = condition.reason,
-            message = condition.message,
-            "condition changed"
-        );
-        let tone = if condition.status == "True" {
-            Tone::Normal
-        } else {
-            Tone::Warning
-        };
-        context
-            .events
-            .publish_text(object, tone, &condition.reason, &condition.message)
-            .await;
-    }
-    Ok(())
-}
-
-/// Whether a data source has to be deleted together with the object.
-pub(super) fn has_to_clean_up(object: &FlexConnectServer) -> bool {
-    object
-        .spec
-        .data_sources
-        .iter()
-        .any(|source| source.deletion_policy == DeletionPolicy::Delete)
 }
