@@ -336,7 +336,7 @@ stringData: {token: api-token}
     fn server_table(fleet: &LocalFleet) -> Table {
         let config: Table = fleet
             .settings
-            .render(PORTS, Path::new("/work/sales-0"))
+            .render(PORTS, Path::new("/run/sales-0"))
             .parse()
             .unwrap();
         assert_eq!(config["sales"]["api_url"].as_str(), Some("https://api.example.com"));
@@ -354,8 +354,8 @@ stringData: {token: api-token}
             advertise_port = 17003
             health_check_host = '127.0.0.1'
             health_check_port = 40001
-            tls_certificate = '@/work/sales-0/tls.crt'
-            tls_private_key = '@/work/sales-0/tls.key'
+            tls_certificate = '@/run/sales-0/tls.crt'
+            tls_private_key = '@/run/sales-0/tls.key'
             propagation_delay_sec = 1
             task_threads = 8
             use_tls = true
