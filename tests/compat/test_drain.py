@@ -74,7 +74,10 @@ def test_a_second_signal(farm: Farm) -> None:
     events = pair.ask(end)
     farm.forget(pair)
     for kind, seen in events.items():
-        assert seen == {"python": ["started", "finished"], "ours": ["started"]}[kind]
+        # The function may still be told that its client is gone before the process is.
+        assert [event for event in seen if event != "hook"] == {"python": ["started", "finished"], "ours": ["started"]}[
+            kind
+        ]
 
 
 def _drain(server: Server) -> Drained:
