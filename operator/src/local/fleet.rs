@@ -334,11 +334,7 @@ stringData: {token: api-token}
     }
 
     fn server_table(fleet: &LocalFleet) -> Table {
-        let config: Table = fleet
-            .settings
-            .render(PORTS, Path::new("/run/sales-0"))
-            .parse()
-            .unwrap();
+        let config: Table = fleet.settings.render(PORTS, Path::new("/run/sales-0")).parse().unwrap();
         assert_eq!(config["sales"]["api_url"].as_str(), Some("https://api.example.com"));
         config["server"].as_table().unwrap().clone()
     }
