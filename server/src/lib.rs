@@ -72,8 +72,5 @@ pub use async_trait::async_trait;
 
 pub use app::{Running, Server, ServerBuilder, StartError};
 pub use error::{ErrorCode, ErrorInfo, FlightKind, Retry};
-pub use function::{
-    Call, ExecutionContext, FlexConnectFunction, FunctionError, HeaderValue, Headers, LoadContext, Output,
-    RecordBatchStream, Table,
-};
-pub use task::TaskId;
+pub use function::{Call, ExecutionContext, FlexConnectFunction, HeaderValue, Headers, LoadContext};
+pub use task::{FunctionError, Output, RecordBatchStream, Table, TaskContext, TaskId, Work};

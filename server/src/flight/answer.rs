@@ -2,18 +2,21 @@
 
 use crate::error::{ErrorCode, ErrorInfo, FlightError, FlightKind};
 use crate::flight::descriptor::retry_info;
-use crate::task::{Refused, TaskId};
+use crate::task::{Refusal, TaskId};
 
 pub(super) fn unknown_function(name: &str) -> FlightError {
     FlightError::bad_argument(format!("Unsupported FlexConnect function '{name}'."))
 }
 
 /// A bound or the end of the server stands in the way of a new call.
-pub(super) fn refused(reason: Refused) -> FlightError {
+pub(super) fn refused(reason: Refusal) -> FlightError {
     match reason {
-        Refused::Closed => FlightError::shutting_down(),
-        Refused::QueueFull => FlightError::backpressure("Too many calls are waiting. Try again later."),
-        Refused::OutOfBytes => FlightError::backpressure("Too many results are waiting to be read. Try again later."),
+        Refusal::Closed => FlightError::shutting_down(),
+        Refusal::QueueFull => FlightError::backpressure("Too many calls are waiting. Try again later."),
+        Refusal::ShareFull => {
+            FlightError::backpressure("Too many calls of this function are waiting. Try again later.")
+        }
+        Refusal::OutOfBytes => FlightError::backpressure("Too many results are waiting to be read. Try again later."),
     }
 }
 

@@ -19,8 +19,8 @@ use tonic::{Request, Response, Status, Streaming};
 use super::descriptor::{self, Poll};
 use super::{Invocation, Ticket, answer, info};
 use crate::error::FlightError;
-use crate::function::{CallEnding, FunctionError, Headers, Registry};
-use crate::task::{Cancelled, Outcome, Submission, Task, TaskId, Tasks, Waited};
+use crate::function::{Call, FunctionCall, Headers, Registry};
+use crate::task::{CallEnding, Cancelled, FunctionError, Outcome, Submission, Task, TaskId, Tasks, Waited};
 
 /// The largest request that is read. Clients may send large commands; this only keeps a broken one from filling memory.
 const MAX_REQUEST_BYTES: usize = 128 * 1024 * 1024;
@@ -120,12 +120,15 @@ impl FlexConnectService {
             .registry
             .get(&function)
             .ok_or_else(|| answer::unknown_function(&function))?;
-        let submission = Submission {
-            function: Arc::clone(function),
-            parameters,
+        let call = Call {
             columns,
             headers: Headers::from_metadata(metadata, self.settings.credentials_header.as_deref()),
+            ..Call::new(parameters)
+        };
+        let submission = Submission {
+            work: Arc::new(FunctionCall::new(Arc::clone(function), call)),
             command,
+            deadline: None,
         };
         self.tasks.submit(submission).map_err(answer::refused)
     }

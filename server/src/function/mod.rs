@@ -2,10 +2,8 @@
 
 mod call;
 pub mod context;
-mod failure;
 mod headers;
 mod load;
-mod output;
 mod registry;
 mod run;
 #[cfg(test)]
@@ -17,15 +15,14 @@ use serde_json::Value;
 
 pub use call::Call;
 pub use context::ExecutionContext;
-pub(crate) use failure::CallEnding;
-pub use failure::FunctionError;
 pub use headers::{HeaderValue, Headers};
 pub use load::{LoadContext, SettingError};
-pub use output::{Output, RecordBatchStream, Table};
 pub use registry::{LoadError, RegisteredFunction, Registry, RegistryBuilder, RegistryError};
-pub(crate) use run::{panicked, start};
+pub(crate) use run::{FunctionCall, start};
 
 use crate::task::TaskId;
+pub(crate) use crate::task::panicked;
+pub use crate::task::{FunctionError, Output, RecordBatchStream, Table};
 
 /// A function that GoodData calls as if it were a table.
 ///

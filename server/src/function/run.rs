@@ -1,61 +1,61 @@
-//! Runs calls where they belong: on the threads of the network, or on threads of their own.
+//! A call of a function, as work for a task.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::StreamExt as _;
-use futures::stream::{self, BoxStream};
-use tokio::runtime::Handle;
-use tokio::task::{JoinHandle, spawn_blocking};
-use tracing::Instrument as _;
+use async_trait::async_trait;
+use tokio::task::JoinHandle;
 
 use super::{Call, FunctionError, Output, RegisteredFunction};
+use crate::task::{self, TaskContext, TaskId, Work};
 
-/// Starts a call on a task or a thread of its own, where a panic of it stays.
-///
-/// Aborting the handle drops an asynchronous call at its next await; a blocking one runs on.
+/// A function together with the one call of it.
+pub(crate) struct FunctionCall {
+    function: Arc<RegisteredFunction>,
+    /// Taken when it runs, so that a task that is over keeps no parameters.
+    call: Mutex<Option<Call>>,
+}
+
+impl FunctionCall {
+    /// The call's task and cancellation become those of the task that runs it.
+    pub(crate) fn new(function: Arc<RegisteredFunction>, call: Call) -> Self {
+        Self {
+            function,
+            call: Mutex::new(Some(call)),
+        }
+    }
+}
+
+#[async_trait]
+impl Work for FunctionCall {
+    fn kind(&self) -> &str {
+        self.function.name()
+    }
+
+    fn blocking(&self) -> bool {
+        self.function.blocking()
+    }
+
+    async fn run(&self, context: TaskContext) -> Result<Output, FunctionError> {
+        let call = self.call.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut call) = call else {
+            return Err(FunctionError::failed("the call ran before."));
+        };
+        let TaskContext { id, cancelled } = context;
+        call.task_id = id;
+        call.cancelled = cancelled;
+        self.function.implementation().call(call).await
+    }
+
+    fn cancel(&self, task: &TaskId) {
+        self.function.implementation().cancel(task);
+    }
+}
+
+/// Starts a call outside of any task, on a task or a thread of its own, where a panic of it stays.
 pub(crate) fn start(function: Arc<RegisteredFunction>, call: Call) -> JoinHandle<Result<Output, FunctionError>> {
-    let span = tracing::info_span!("task", fun = function.name(), task_id = %call.task_id);
-    if function.blocking() {
-        let runtime = Handle::current();
-        spawn_blocking(move || {
-            runtime
-                .block_on(function.implementation().call(call).instrument(span))
-                .map(on_blocking_threads)
-        })
-    } else {
-        tokio::spawn(async move { function.implementation().call(call).await }.instrument(span))
-    }
-}
-
-/// Pulls each batch of a stream on a thread that may block.
-fn on_blocking_threads(output: Output) -> Output {
-    match output {
-        Output::Table(table) => Output::Table(table),
-        Output::Stream(stream) => Output::Stream(stream.map_batches(|batches| stream::unfold(Some(batches), pull))),
-    }
-}
-
-type Batches = BoxStream<'static, <super::RecordBatchStream as futures::Stream>::Item>;
-
-async fn pull(batches: Option<Batches>) -> Option<(Result<arrow::array::RecordBatch, FunctionError>, Option<Batches>)> {
-    let mut batches = batches?;
-    let runtime = Handle::current();
-    let pulled = spawn_blocking(move || {
-        let batch = runtime.block_on(batches.next());
-        (batch, batches)
-    });
-    match pulled.await {
-        Ok((batch, batches)) => batch.map(|batch| (batch, Some(batches))),
-        Err(error) => Some((Err(panicked(&error)), None)),
-    }
-}
-
-/// The error of a call that panicked, or whose runtime is gone. What the panic said is in the log of the panic hook;
-/// it is written for programmers and may show values, so clients do not get it.
-pub(crate) fn panicked(error: &tokio::task::JoinError) -> FunctionError {
-    if error.is_panic() {
-        FunctionError::failed("the function panicked.")
-    } else {
-        FunctionError::cancelled()
-    }
+    let context = TaskContext {
+        id: call.task_id,
+        cancelled: call.cancelled.clone(),
+    };
+    task::start(Arc::new(FunctionCall::new(function, call)), context)
 }

@@ -11,8 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::read::Stored;
 use super::state::{Effect, Ending, Event, Reason, Returned};
 use super::submit::Slot;
-use super::{Shared, Task, after, lock};
-use crate::function::{self, Call, CallEnding, FunctionError, Output};
+use super::{CallEnding, FunctionError, Output, Shared, Task, TaskContext, after, lock, run};
 
 /// How long a cancelled call may take to end by itself before it is dropped.
 const CANCEL_GRACE: Duration = Duration::from_secs(5);
@@ -22,7 +21,7 @@ const ENCODE_IN_PLACE: usize = 256 * 1024;
 
 impl Shared {
     /// Sees a task through from submission to its end.
-    pub(super) async fn live(self: Arc<Self>, task: Arc<Task>, call: Call, slot: oneshot::Receiver<Slot>) {
+    pub(super) async fn live(self: Arc<Self>, task: Arc<Task>, slot: oneshot::Receiver<Slot>) {
         let slot = tokio::select! {
             biased;
             slot = slot => slot.ok(),
@@ -32,8 +31,8 @@ impl Shared {
         if slot.is_some() && task.advance(Event::SlotGranted) == Effect::Run {
             let started = Instant::now();
             let waited = started.duration_since(task.submitted()).as_secs_f64();
-            tracing::info!(fun = task.function().name(), task_id = %task.id(), waited, "task_run");
-            let returned = self.run(&task, call).await;
+            tracing::info!(fun = task.kind(), task_id = %task.id(), waited, "task_run");
+            let returned = self.run(&task).await;
             let failure = self.conclude(&task, returned).await;
             run = Some(Run { started, failure });
         }
@@ -44,8 +43,12 @@ impl Shared {
 
     /// Runs the function to its end. One that was told to stop and does not is dropped after a while; one that blocks
     /// its thread cannot be, and keeps its slot until it returns.
-    async fn run(&self, task: &Arc<Task>, call: Call) -> Result<Output, FunctionError> {
-        let mut running = function::start(Arc::clone(task.function()), call);
+    async fn run(&self, task: &Arc<Task>) -> Result<Output, FunctionError> {
+        let context = TaskContext {
+            id: task.id(),
+            cancelled: task.stop.child_token(),
+        };
+        let mut running = run::start(Arc::clone(task.work()), context);
         let returned = tokio::select! {
             returned = &mut running => returned,
             () = self.called_off(task) => {
@@ -57,7 +60,7 @@ impl Shared {
                 }
             }
         };
-        returned.unwrap_or_else(|error| Err(function::panicked(&error)))
+        returned.unwrap_or_else(|error| Err(run::panicked(&error)))
     }
 
     /// Returns when the task is cancelled; cancels it when its deadline passes.
@@ -65,7 +68,7 @@ impl Shared {
         tokio::select! {
             () = task.stop.cancelled() => {}
             () = sleep_until(task.deadline()) => {
-                tracing::warn!(fun = task.function().name(), task_id = %task.id(), "flexconnect_fun_call_timeout");
+                tracing::warn!(fun = task.kind(), task_id = %task.id(), "flexconnect_fun_call_timeout");
                 self.cancel(task, Reason::Deadline);
             }
         }
@@ -158,7 +161,7 @@ struct Run {
 
 /// Logs how a task ended, and the seconds it waited, ran, and took; -1 when it never ran.
 fn log_end(task: &Task, run: Option<&Run>) {
-    let (fun, task_id) = (task.function().name(), task.id());
+    let (fun, task_id) = (task.kind(), task.id());
     let run_waited_duration = run.map_or(-1.0, |run| run.started.duration_since(task.submitted()).as_secs_f64());
     let run_duration = run.map_or(-1.0, |run| run.started.elapsed().as_secs_f64());
     let duration = run.map_or(-1.0, |_| task.submitted().elapsed().as_secs_f64());

@@ -12,14 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::budget::Lease;
 use super::read::Stored;
 use super::state::{Effect, Ending, Event, Reason, State};
-use super::{TaskId, after};
+use super::{TaskId, Work, after};
 use crate::error::{ErrorCode, FlightError};
-use crate::function::RegisteredFunction;
 
 /// A call that was accepted.
-pub(crate) struct Task {
+pub struct Task {
     id: TaskId,
-    function: Arc<RegisteredFunction>,
+    work: Arc<dyn Work>,
     command: Bytes,
     submitted: Instant,
     deadline: Instant,
@@ -35,14 +34,17 @@ pub(crate) struct Task {
 }
 
 /// How a task ended, with what there is to show for it.
-pub(crate) enum Outcome {
+pub enum Outcome {
+    /// There is a result to read.
     Succeeded(Arc<Stored>),
+    /// There is an error to tell.
     Failed(FlightError),
+    /// There is nothing.
     Cancelled,
 }
 
 /// What became of waiting for a task.
-pub(crate) enum Waited {
+pub enum Waited {
     /// The task is over.
     Ended(Outcome),
     /// It goes on, and its deadline passed.
@@ -52,16 +54,11 @@ pub(crate) enum Waited {
 }
 
 impl Task {
-    pub(super) fn new(
-        function: Arc<RegisteredFunction>,
-        command: Bytes,
-        call_deadline: Duration,
-        lease: Lease,
-    ) -> Self {
+    pub(super) fn new(work: Arc<dyn Work>, command: Bytes, call_deadline: Duration, lease: Lease) -> Self {
         let submitted = Instant::now();
         Self {
             id: TaskId::random(),
-            function,
+            work,
             command,
             submitted,
             deadline: after(submitted, call_deadline),
@@ -73,16 +70,25 @@ impl Task {
         }
     }
 
-    pub(crate) const fn id(&self) -> TaskId {
+    /// Its name.
+    #[must_use]
+    pub const fn id(&self) -> TaskId {
         self.id
     }
 
-    pub(crate) const fn function(&self) -> &Arc<RegisteredFunction> {
-        &self.function
+    pub(super) const fn work(&self) -> &Arc<dyn Work> {
+        &self.work
+    }
+
+    /// What sort of work it does.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.work.kind()
     }
 
     /// The command that started it, byte for byte.
-    pub(crate) const fn command(&self) -> &Bytes {
+    #[must_use]
+    pub const fn command(&self) -> &Bytes {
         &self.command
     }
 
@@ -95,7 +101,8 @@ impl Task {
     }
 
     /// Time until the deadline; zero once it passed.
-    pub(crate) fn time_left(&self) -> Duration {
+    #[must_use]
+    pub fn time_left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
@@ -123,7 +130,7 @@ impl Task {
     ///
     /// Who waits when the deadline passes is told so, even though the task is cancelled in the same moment; who comes
     /// later finds it cancelled, or still at it.
-    pub(crate) async fn wait(&self, limit: Duration) -> Waited {
+    pub async fn wait(&self, limit: Duration) -> Waited {
         let now = Instant::now();
         let in_time = now < self.deadline;
         let until = after(now, limit);

@@ -6,13 +6,17 @@
 
 mod budget;
 mod execute;
+mod failure;
 mod handle;
 mod id;
+mod output;
 mod queue;
 mod read;
+mod run;
 mod state;
 mod store;
 mod submit;
+mod work;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,9 +26,15 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-pub(crate) use handle::{Outcome, Task, Waited};
+pub(crate) use failure::CallEnding;
+pub use failure::FunctionError;
+pub use handle::{Outcome, Task, Waited};
 pub use id::TaskId;
-pub(crate) use submit::{Cancelled, Refused, Submission};
+pub use output::{Output, RecordBatchStream, Table};
+pub use read::{Consumed, Reading, Stored};
+pub(crate) use run::{panicked, start};
+pub use submit::{Cancelled, Refusal};
+pub use work::{Submission, TaskContext, Work};
 
 use budget::Budget;
 use queue::Queue;
@@ -151,7 +161,8 @@ impl Tasks {
     }
 
     /// The task of an id as it came from a client; `None` when there is none, or none any more.
-    pub(crate) fn find(&self, id: &str) -> Option<Arc<Task>> {
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<Arc<Task>> {
         lock(&self.shared.store).get(TaskId::parse(id)?)
     }
 }

@@ -11,12 +11,11 @@ use futures::stream::{self, BoxStream};
 use futures::{FutureExt as _, Stream, StreamExt as _};
 
 use super::budget::Lease;
-use super::{Shared, Task, Tasks, lock};
-use crate::function::{FunctionError, RecordBatchStream, Table};
+use super::{FunctionError, RecordBatchStream, Shared, Table, Task, Tasks, lock};
 use crate::ipc::{BatchEncoder, EncodedTable, Message, SchemaMessage};
 
 /// A result that clients can read.
-pub(crate) struct Stored {
+pub struct Stored {
     rows: Rows,
     /// What the result takes from the budget, until its last reader is done.
     lease: Option<Lease>,
@@ -33,7 +32,7 @@ enum Rows {
 }
 
 /// The messages of a result, as fast as the reader takes them: the schema first. After an error nothing follows.
-pub(crate) struct Reading {
+pub struct Reading {
     messages: BoxStream<'static, Result<Message, FunctionError>>,
     _open: Open,
 }
@@ -48,7 +47,7 @@ impl Stream for Reading {
 
 /// The result could be read once, and was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Consumed;
+pub struct Consumed;
 
 impl Stored {
     /// Encodes a table.
@@ -85,7 +84,9 @@ impl Stored {
         self
     }
 
-    pub(crate) const fn schema(&self) -> &SchemaMessage {
+    /// The columns.
+    #[must_use]
+    pub const fn schema(&self) -> &SchemaMessage {
         match &self.rows {
             Rows::Table(table) => table.schema(),
             Rows::Stream { schema, .. } => schema,
@@ -95,7 +96,10 @@ impl Stored {
 
 impl Tasks {
     /// Begins to read the result of a task. The result stays until the reading is dropped, whatever happens to the task.
-    pub(crate) fn read(&self, task: &Task, stored: Arc<Stored>) -> Result<Reading, Consumed> {
+    ///
+    /// # Errors
+    /// When the result could be read once, and was.
+    pub fn read(&self, task: &Task, stored: Arc<Stored>) -> Result<Reading, Consumed> {
         let task_id = task.id();
         let open = Open::new(Arc::clone(&self.shared));
         let messages = match &stored.rows {

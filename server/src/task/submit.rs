@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
@@ -12,36 +11,31 @@ use tracing::Instrument as _;
 
 use super::queue::Admission;
 use super::state::{Effect, Event, Reason};
-use super::{Shared, Task, TaskId, Tasks, lock};
-use crate::function::{Call, Headers, RegisteredFunction};
+use super::{Shared, Submission, Task, TaskId, Tasks, lock};
 
 /// What a task takes from the byte budget beside its command and its result, about.
 const TASK_BYTES: usize = 1024;
 
-/// A call to be run.
-pub(crate) struct Submission {
-    pub(crate) function: Arc<RegisteredFunction>,
-    pub(crate) parameters: Map<String, Value>,
-    pub(crate) columns: Option<Value>,
-    pub(crate) headers: Headers,
-    /// The bytes that described the call, to be shown again with its result.
-    pub(crate) command: Bytes,
-}
-
-/// Why a call was not accepted.
+/// Why a task was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refused {
+pub enum Refusal {
+    /// The server is about to end.
     #[error("the server takes no new calls")]
     Closed,
+    /// As many tasks wait as may, of all kinds together.
     #[error("the queue of waiting calls is full")]
     QueueFull,
+    /// As many tasks of this kind wait as may, beside those of other kinds.
+    #[error("the share of this function in the queue of waiting calls is full")]
+    ShareFull,
+    /// The bytes of stored results, and of commands, are at their limit.
     #[error("results hold all the memory they may")]
     OutOfBytes,
 }
 
 /// What became of a request to cancel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cancelled {
+pub enum Cancelled {
     /// The task is being cancelled, or was over, or never was.
     Done,
     /// Its result is being stored at this moment.
@@ -70,11 +64,11 @@ impl Drop for Slot {
 
 /// The one client that may know of a task. Dropping it cancels the task.
 #[must_use]
-pub(crate) struct Caller(Option<(Arc<Shared>, Arc<Task>)>);
+pub struct Caller(Option<(Arc<Shared>, Arc<Task>)>);
 
 impl Caller {
     /// The client is told the outcome; what the task becomes does not depend on it any more.
-    pub(crate) fn stays(mut self) {
+    pub fn stays(mut self) {
         self.0 = None;
     }
 }
@@ -88,23 +82,26 @@ impl Drop for Caller {
 }
 
 impl Tasks {
-    /// Accepts a call, or says at once why not. The task goes on without the caller.
-    pub(crate) fn submit(&self, submission: Submission) -> Result<Arc<Task>, Refused> {
+    /// Accepts a task, or says at once why not. It goes on without the caller.
+    ///
+    /// # Errors
+    /// The bound, or the end of the server, that stands in the way.
+    pub fn submit(&self, submission: Submission) -> Result<Arc<Task>, Refusal> {
         let shared = &self.shared;
         *lock(&shared.last_call) = Some(Instant::now());
         if shared.closed.load(Ordering::Acquire) {
-            return Err(Refused::Closed);
+            return Err(Refusal::Closed);
         }
         // A copy, since the bytes of a request may be a part of a much larger buffer.
         let command = Bytes::copy_from_slice(&submission.command);
         let lease = shared
             .budget
             .lease(TASK_BYTES + command.len())
-            .ok_or(Refused::OutOfBytes)?;
+            .ok_or(Refusal::OutOfBytes)?;
         let task = Arc::new(Task::new(
-            submission.function,
+            submission.work,
             command,
-            shared.limits.call_deadline,
+            submission.deadline.unwrap_or(shared.limits.call_deadline),
             lease,
         ));
 
@@ -114,31 +111,28 @@ impl Tasks {
             // The receiver is right here.
             Admission::Run(waiting) => drop(waiting.grant.send(Slot(Arc::clone(shared)))),
             Admission::Wait => {}
-            Admission::Refused(_) => return Err(Refused::QueueFull),
+            Admission::Refused(_) => return Err(Refusal::QueueFull),
         }
         lock(&shared.store).insert(Arc::clone(&task));
-        tracing::info!(fun = task.function().name(), task_id = %task.id(), "flexconnect_task_created");
+        tracing::info!(fun = task.kind(), task_id = %task.id(), "flexconnect_task_created");
 
-        let call = Call {
-            task_id: task.id(),
-            parameters: submission.parameters,
-            columns: submission.columns,
-            headers: submission.headers,
-            cancelled: task.stop.child_token(),
-        };
-        let life = Arc::clone(shared).live(Arc::clone(&task), call, slot);
+        let life = Arc::clone(shared).live(Arc::clone(&task), slot);
         // What the RPC's span says, such as the peer, belongs to the log lines of its task too.
         tokio::spawn(life.in_current_span());
         Ok(task)
     }
 
     /// Ties a task to the client that waits for it.
-    pub(crate) fn cancel_on_drop(&self, task: &Arc<Task>) -> Caller {
+    pub fn cancel_on_drop(&self, task: &Arc<Task>) -> Caller {
         Caller(Some((Arc::clone(&self.shared), Arc::clone(task))))
     }
 
     /// Cancels the task of an id as it came from a client. What is over is forgotten, together with its result.
-    pub(crate) fn cancel(&self, id: &str) -> Cancelled {
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "a task that is gone either way needs no second look"
+    )]
+    pub fn cancel(&self, id: &str) -> Cancelled {
         match self.find(id) {
             Some(task) => self.shared.cancel(&task, Reason::Asked),
             None => Cancelled::Done,
@@ -155,12 +149,12 @@ impl Shared {
                 task.stop.cancel();
             }
             Effect::Stop => {
-                tracing::info!(fun = task.function().name(), task_id = %task.id(), "flexconnect_task_cancel");
+                tracing::info!(fun = task.kind(), task_id = %task.id(), "flexconnect_task_cancel");
                 task.stop.cancel();
                 // The hook is a function's own code: it may block, and it may panic.
                 let task = Arc::clone(task);
                 drop(spawn_blocking(move || {
-                    task.function().implementation().cancel(&task.id());
+                    task.work().cancel(&task.id());
                 }));
             }
             Effect::Evict => {

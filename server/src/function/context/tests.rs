@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::error::ErrorCode;
-use crate::function::CallEnding;
+use crate::task::CallEnding;
 
 fn context(more: &Value) -> Value {
     let mut context = json!({

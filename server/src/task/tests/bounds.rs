@@ -14,7 +14,7 @@ async fn a_full_queue_refuses() {
     let function = sleeper(SECOND).registered();
     let first = submit(&tasks, &function);
     let second = submit(&tasks, &function);
-    assert_eq!(tasks.submit(submission(&function)).err(), Some(Refused::QueueFull));
+    assert_eq!(tasks.submit(submission(&function)).err(), Some(Refusal::QueueFull));
     succeeded(&first).await;
     submit(&tasks, &function);
     succeeded(&second).await;
@@ -31,7 +31,7 @@ async fn results_over_the_limit_refuse_new_calls_until_they_are_gone() {
     let messages = read_all(&tasks, &task).await;
     let held: usize = messages.iter().map(Message::size).sum();
     assert!((300..1400).contains(&held), "{held} bytes of result");
-    assert_eq!(tasks.submit(submission(&function)).err(), Some(Refused::OutOfBytes));
+    assert_eq!(tasks.submit(submission(&function)).err(), Some(Refusal::OutOfBytes));
 
     // A reader keeps the table beyond its time.
     let stored = succeeded(&task).await;
@@ -50,7 +50,7 @@ async fn a_closed_executor_takes_nothing_new_and_keeps_what_it_has() {
     let function = rows();
     let task = submit(&tasks, &function);
     tasks.close();
-    assert_eq!(tasks.submit(submission(&function)).err(), Some(Refused::Closed));
+    assert_eq!(tasks.submit(submission(&function)).err(), Some(Refusal::Closed));
     assert_eq!(read_all(&tasks, &task).await.len(), 2);
     assert!(tasks.find(&task.id().to_string()).is_some());
 }

@@ -11,13 +11,13 @@ use std::sync::Mutex as StdMutex;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use futures::TryStreamExt as _;
-use serde_json::Map;
+use serde_json::{Map, Value};
 use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::error::FlightError;
 use crate::function::testing::{Scripted, numbers, numbers_schema};
-use crate::function::{Call, FunctionError, Headers, Output, RegisteredFunction};
+use crate::function::{Call, FunctionCall, FunctionError, Output, RegisteredFunction};
 use crate::ipc::Message;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -35,12 +35,14 @@ fn limits() -> Limits {
 }
 
 fn submission(function: &Arc<RegisteredFunction>) -> Submission {
+    submission_with(function, Map::new())
+}
+
+fn submission_with(function: &Arc<RegisteredFunction>, parameters: Map<String, Value>) -> Submission {
     Submission {
-        function: Arc::clone(function),
-        parameters: Map::new(),
-        columns: None,
-        headers: Headers::default(),
+        work: Arc::new(FunctionCall::new(Arc::clone(function), Call::new(parameters))),
         command: Bytes::from_static(b"{}"),
+        deadline: None,
     }
 }
 

@@ -64,10 +64,10 @@ async fn a_function_gets_what_was_submitted() {
     });
     let function = function.registered();
     let tasks = Tasks::start(limits());
-    let mut submission = submission(&function);
-    submission.parameters.insert("a".into(), 1.into());
-    submission.columns = Some("a".into());
-    let task = tasks.submit(submission).expect("there is room");
+    let parameters = Map::from_iter([("a".to_owned(), 1.into()), ("columns".to_owned(), "a".into())]);
+    let task = tasks
+        .submit(submission_with(&function, parameters))
+        .expect("there is room");
     succeeded(&task).await;
     let call = seen.lock().expect("not poisoned").take().expect("was called");
     assert_eq!(call.task_id, task.id());

@@ -1,4 +1,4 @@
-//! How a function fails.
+//! How work, such as the call of a function, fails.
 
 use std::error::Error;
 use std::fmt;

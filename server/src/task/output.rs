@@ -1,4 +1,4 @@
-//! What a function returns.
+//! What work, such as the call of a function, returns.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
