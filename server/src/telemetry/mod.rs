@@ -4,18 +4,24 @@
 //! "event":"task_run"}`. A field `json.NAME` holds JSON text and becomes an object; `exception` comes last.
 
 mod layer;
+pub mod metrics;
 mod record;
+mod rpc;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::error::Error;
 use std::io;
+use std::sync::LazyLock;
 
+use prometheus::IntCounter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use layer::Lines;
 pub use layer::Style;
+pub use metrics::Metrics;
+pub use rpc::Rpc;
 
 /// What is logged when `RUST_LOG` says nothing: the transport's own chatter is left out.
 const DEFAULT_FILTER: &str = "info,h2=warn,hyper=warn,hyper_util=warn,rustls=warn,tonic=warn,tower=warn";
@@ -44,6 +50,15 @@ pub fn start(style: Style, quiet: bool) {
         };
         tracing::error!(exception, "panic");
     }));
+}
+
+/// Counts the log lines that were dropped since the process began.
+fn dropped_lines() -> IntCounter {
+    static DROPPED: LazyLock<IntCounter> = LazyLock::new(|| {
+        let help = "Log lines dropped because nobody read them fast enough.";
+        IntCounter::new("flexconnect_log_lines_dropped_total", help).expect("the name is valid")
+    });
+    DROPPED.clone()
 }
 
 /// An error and its causes in one line.
