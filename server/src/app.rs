@@ -91,6 +91,7 @@ impl Server {
             server,
             flexconnect,
             tables,
+            origin: _,
         } = config;
         let json_summary = summary(&server, flexconnect.call_deadline, flexconnect.polling_interval);
         tracing::info!(
@@ -120,7 +121,10 @@ impl Server {
             queue: server.tasks.queue_limit,
             result_ttl: server.tasks.result_ttl,
             call_deadline: flexconnect.call_deadline,
-            result_bytes: usize::try_from(server.tasks.result_bytes).unwrap_or(usize::MAX),
+            result_bytes: server
+                .tasks
+                .result_bytes
+                .map_or(1 << 30, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
         });
         let authenticator = Authenticator::new(server.authentication);
         let settings = Settings {

@@ -30,7 +30,7 @@ pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
         }
     } else {
         Style::Json {
-            event_key: config.server.log_event_key.clone(),
+            event_key: config.server.logs.event_key.clone(),
         }
     };
     telemetry::start(style, false);

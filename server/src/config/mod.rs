@@ -6,21 +6,25 @@
 mod casts;
 mod document;
 mod files;
+mod kinds;
 mod reader;
+mod reload;
 mod report;
-mod resolve;
 mod schema;
 mod sections;
+mod setting;
 mod tree;
 mod variables;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use reload::Origin;
 pub use report::{Mistake, Mistakes, Source, Warning};
 pub use sections::{
-    Authentication, Config, DrainSettings, FlexConnectSection, HostPort, Pem, PemText, ServerSection, TaskSettings,
-    Tls, TokenHeader,
+    AnswerSettings, Authentication, Config, ConnectionSettings, DrainSettings, FlexConnectSection, FunctionLimit,
+    FunctionLimits, HostPort, JwtSettings, KeySet, LogSettings, Pem, PemText, ServerSection, SpillSettings,
+    TaskSettings, Tls, TokenHeader, TokenVerification, TraceExporter, TraceKeys, TraceSettings,
 };
 
 use report::Findings;
@@ -61,23 +65,35 @@ pub fn load(inputs: &Inputs) -> Result<(Config, Vec<Warning>), Mistakes> {
     if !findings.mistakes.is_empty() {
         return Err(Mistakes(findings.mistakes));
     }
-    assemble(settings, &inputs.variables, &inputs.machine_name, findings)
+    assemble(settings, inputs, findings)
 }
 
 /// The part of [`load`] that touches nothing.
-fn assemble(
-    mut settings: Table,
-    variables: &BTreeMap<String, String>,
-    machine_name: &str,
-    mut findings: Findings,
-) -> Result<(Config, Vec<Warning>), Mistakes> {
-    let layer = variables::load(variables, &mut findings);
+fn assemble(mut settings: Table, inputs: &Inputs, mut findings: Findings) -> Result<(Config, Vec<Warning>), Mistakes> {
+    let layer = variables::load(&inputs.variables, &mut findings);
     settings.overlay(layer, &mut findings);
-    casts::apply(&mut settings, variables, &mut findings);
+    casts::apply(&mut settings, &inputs.variables, &mut findings);
     schema::check_names(&settings, &mut findings);
-    let config = resolve::resolve(&settings, machine_name, &mut findings);
-    match config {
-        Some(config) if findings.mistakes.is_empty() => Ok((config, findings.warnings)),
-        _ => Err(Mistakes(findings.mistakes)),
+    match sections::resolve(&settings, &inputs.machine_name, &mut findings) {
+        Ok((server, flexconnect)) if findings.mistakes.is_empty() => {
+            let config = Config {
+                server,
+                flexconnect,
+                tables: tables_for_functions(&settings),
+                origin: Origin::new(inputs.clone()),
+            };
+            Ok((config, findings.warnings))
+        }
+        Ok(_) | Err(_) => Err(Mistakes(findings.mistakes)),
     }
+}
+
+/// Functions see every table, without the server's own secrets.
+fn tables_for_functions(settings: &Table) -> serde_json::Map<String, serde_json::Value> {
+    let mut tables = settings.to_json();
+    tables.shift_remove("enumerated_tokens");
+    if let Some(serde_json::Value::Object(server)) = tables.get_mut("server") {
+        server.shift_remove("tls_private_key");
+    }
+    tables
 }

@@ -1,9 +1,7 @@
 //! Typed access to one section: a value of the wrong type or out of range becomes a mistake, and reading goes on.
 
-use std::ops::RangeInclusive;
-
-use super::casts;
 use super::report::{Findings, Mistake, Source};
+use super::setting::{Fallback, Kind, Refusal, Setting};
 use super::tree::{Node, Table, Value};
 
 /// A mistake was noted; there is no value.
@@ -44,6 +42,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether the section is not there at all.
+    pub(super) fn is_absent(&self) -> bool {
+        self.table.is_none()
+    }
+
     /// The value, when the setting is there and not null.
     pub(super) fn node(&self, setting: &str) -> Option<&'a Node> {
         self.table?.get(setting).filter(|node| node.value != Value::Null)
@@ -73,145 +76,41 @@ impl<'a> Reader<'a> {
         self.findings.warn(format!("{}.{setting}", self.section), source, text);
     }
 
-    /// A boolean, in any of the spellings that say yes or no.
-    pub(super) fn flag(&mut self, setting: &str) -> Result<bool, Noted> {
-        let meaning = match self.node(setting).map(|node| &node.value) {
-            None => Some(false),
-            Some(Value::Bool(value)) => Some(*value),
-            Some(Value::Integer(value)) => casts::flag(&value.to_string()),
-            Some(Value::Text(text)) => casts::flag(text),
-            Some(Value::Null | Value::Float(_) | Value::List(_) | Value::Table(_)) => None,
+    /// The setting, or its default; a value that cannot be used is noted.
+    pub(super) fn read<K: Kind, D: Fallback<K>>(&mut self, setting: &Setting<K, D>) -> Result<D::Read, Noted> {
+        let Some(node) = self.node(setting.name) else {
+            return Ok(setting.default.absent());
         };
-        meaning.ok_or_else(|| {
-            self.refuse(
-                setting,
-                "must be true or false",
-                format!("write {setting} = true or false"),
-            )
-        })
-    }
-
-    /// An integer within a range; texts in digits and floats without a fraction count.
-    pub(super) fn integer(
-        &mut self,
-        setting: &str,
-        range: RangeInclusive<i64>,
-        default: i64,
-        what: &str,
-    ) -> Result<i64, Noted> {
-        let value = match self.node(setting).map(|node| &node.value) {
-            None => return Ok(default),
-            Some(Value::Integer(value)) => Some(*value),
-            Some(Value::Float(value)) => integral(*value),
-            Some(Value::Text(text)) => casts::integer(text),
-            Some(Value::Null | Value::Bool(_) | Value::List(_) | Value::Table(_)) => None,
-        };
-        value.filter(|value| range.contains(value)).ok_or_else(|| {
-            let fix = format!("write an integer from {} to {}", range.start(), range.end());
-            self.refuse(setting, format!("must be {what}"), fix)
-        })
-    }
-
-    /// A text that is not empty.
-    pub(super) fn text(&mut self, setting: &str, what: &str) -> Result<Option<String>, Noted> {
-        let problem = format!("must be {what}");
-        match self.node(setting).map(|node| &node.value) {
-            None => Ok(None),
-            Some(Value::Text(text)) if text.trim().is_empty() => Err(self.refuse(
-                setting,
-                problem,
-                "write one, or remove the setting: an empty text is not the default",
-            )),
-            Some(Value::Text(text)) => Ok(Some(text.trim().to_owned())),
-            // A text made of digits arrives from the environment as an integer.
-            Some(Value::Integer(value)) => Ok(Some(value.to_string())),
-            Some(Value::Null | Value::Bool(_) | Value::Float(_) | Value::List(_) | Value::Table(_)) => {
-                Err(self.refuse(setting, problem, "write a text in quotes"))
-            }
+        match setting.takes.read(setting.name, &node.value) {
+            Ok(value) => Ok(setting.default.written(value)),
+            Err(Refusal { problem, fix }) => Err(self.refuse(setting.name, problem, fix)),
         }
     }
 }
 
-/// The integer that a float is, when it is one.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "the range is checked, and the fraction is zero"
-)]
-fn integral(value: f64) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    (value.fract() == 0.0 && value.abs() <= EXACT).then_some(value as i64)
-}
-
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::super::document;
+    use super::super::kinds::Port;
+    use super::super::setting::Is;
     use super::*;
-
-    fn read<T>(value: &str, read: impl FnOnce(&mut Reader<'_>) -> T) -> (T, Vec<String>) {
-        let settings = document::toml(&format!("[server]\nx = {value}"), &Source::Unset).unwrap();
-        let mut findings = Findings::default();
-        let result = read(&mut Reader::new(&settings, "server", &mut findings));
-        (result, findings.mistakes.iter().map(ToString::to_string).collect())
-    }
-
-    #[rstest]
-    #[case("true", Ok(true))]
-    #[case("'TRUE'", Ok(true))]
-    #[case("'yes'", Ok(true))]
-    #[case("'On'", Ok(true))]
-    #[case("1", Ok(true))]
-    #[case("'false'", Ok(false))]
-    #[case("'FALSE'", Ok(false))]
-    #[case("'no'", Ok(false))]
-    #[case("'off'", Ok(false))]
-    #[case("0", Ok(false))]
-    #[case("'maybe'", Err(Noted))]
-    #[case("2", Err(Noted))]
-    #[case("''", Err(Noted))]
-    #[case("1.0", Err(Noted))]
-    #[case("[true]", Err(Noted))]
-    fn booleans_mean_what_they_say(#[case] value: &str, #[case] expected: Result<bool, Noted>) {
-        let (flag, mistakes) = read(value, |reader| reader.flag("x"));
-        assert_eq!((flag, mistakes.len()), (expected, usize::from(expected.is_err())));
-    }
-
-    #[rstest]
-    #[case("17", Ok(17))]
-    #[case("'17'", Ok(17))]
-    #[case("'0017'", Ok(17))]
-    #[case("17.0", Ok(17))]
-    #[case("1e1", Ok(10))]
-    #[case("1.5", Err(Noted))]
-    #[case("true", Err(Noted))]
-    #[case("'seventeen'", Err(Noted))]
-    #[case("0", Err(Noted))]
-    #[case("101", Err(Noted))]
-    #[case("inf", Err(Noted))]
-    #[case("nan", Err(Noted))]
-    fn integers_are_whole_and_in_range(#[case] value: &str, #[case] expected: Result<i64, Noted>) {
-        let (integer, mistakes) = read(value, |reader| reader.integer("x", 1..=100, 5, "a percentage"));
-        assert_eq!((integer, mistakes.len()), (expected, usize::from(expected.is_err())));
-    }
 
     #[test]
     fn a_mistake_names_key_value_source_and_fix() {
-        let (_, mistakes) = read("70_000", |reader| {
-            reader.integer("x", 1..=65_535, 1, "a valid port number")
-        });
+        let setting = Setting {
+            name: "x",
+            takes: Port,
+            default: Is(1),
+            text: "",
+        };
+        let settings = document::toml("[server]\nx = 70_000", &Source::Unset).unwrap();
+        let mut findings = Findings::default();
+        assert_eq!(
+            Reader::new(&settings, "server", &mut findings).read(&setting),
+            Err(Noted)
+        );
         let expected = "server.x = 70000 (not set): must be a valid port number; write an integer from 1 to 65535";
-        assert_eq!(mistakes, [expected]);
-    }
-
-    #[rstest]
-    #[case("'abc'", Ok(Some("abc")))]
-    #[case("'@none'", Ok(Some("@none")))]
-    #[case("12", Ok(Some("12")))]
-    #[case("''", Err(Noted))]
-    #[case("['a']", Err(Noted))]
-    fn texts(#[case] value: &str, #[case] expected: Result<Option<&str>, Noted>) {
-        let (text, _) = read(value, |reader| reader.text("x", "a text"));
-        assert_eq!(text, expected.map(|text| text.map(str::to_owned)));
+        assert_eq!(findings.mistakes[0].to_string(), expected);
+        assert_eq!(Reader::new(&settings, "other", &mut findings).read(&setting), Ok(1));
     }
 }

@@ -1,82 +1,51 @@
-//! The names of our settings: what is known, what the original knows and this version does not act on, what is near.
+//! The names of our settings: what is known, and what a misspelled name was meant to be.
 
 use super::report::Findings;
+use super::sections::SECTIONS;
+use super::setting::Described;
 use super::tree::{Table, Value};
 
-/// A section whose settings are ours; every other section belongs to functions.
+/// A section whose settings are ours.
 pub(super) struct Section {
     pub(super) name: &'static str,
-    /// Settings that do something.
-    settings: &'static [&'static str],
-    /// Settings of the original that have no effect here.
-    inert: &'static [&'static str],
+    pub(super) groups: &'static [Group],
 }
 
-/// All sections that are ours.
-pub(super) const SECTIONS: [Section; 3] = [
-    Section {
-        name: "server",
-        settings: &[
-            "listen_host",
-            "listen_port",
-            "advertise_host",
-            "advertise_port",
-            "use_tls",
-            "use_mtls",
-            "tls_certificate",
-            "tls_private_key",
-            "tls_root_certificate",
-            "authentication_method",
-            "token_header_name",
-            "token_verification",
-            "task_threads",
-            "task_queue_limit",
-            "task_result_ttl_sec",
-            "task_result_bytes",
-            "lame_duck_sec",
-            "propagation_delay_sec",
-            "drain_timeout_sec",
-            "health_check_host",
-            "health_check_port",
-            "log_event_key_name",
-        ],
-        inert: &[
-            "task_close_threads",
-            "metrics_host",
-            "metrics_port",
-            "malloc_trim_interval_sec",
-            "log_trace_keys",
-            "otel_exporter_type",
-            "otel_service_name",
-            "otel_service_namespace",
-            "otel_service_instance_id",
-            "otel_extract_context",
-        ],
-    },
-    Section {
-        name: "flexconnect",
-        settings: &["functions", "call_deadline_ms", "polling_interval_ms"],
-        inert: &[],
-    },
-    Section {
-        name: "enumerated_tokens",
-        settings: &["tokens"],
-        inert: &[],
-    },
-];
+/// Settings that belong together, on the reference page as well.
+pub(super) struct Group {
+    pub(super) title: &'static str,
+    pub(super) settings: &'static [&'static dyn Described],
+}
+
+impl Group {
+    pub(super) const fn new(title: &'static str, settings: &'static [&'static dyn Described]) -> Self {
+        Self { title, settings }
+    }
+}
 
 impl Section {
+    pub(super) fn settings(&self) -> impl Iterator<Item = &'static dyn Described> {
+        self.groups.iter().flat_map(|group| group.settings.iter().copied())
+    }
+
     pub(super) fn knows(&self, setting: &str) -> bool {
         self.names().any(|name| name == setting)
     }
 
     /// Every known setting.
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.settings.iter().chain(self.inert).copied()
+        self.settings().map(Described::name)
     }
 }
 
-/// Warns of settings that do nothing: unknown, misplaced, or of the original only.
+/// The setting of a full key, if it is ours.
+pub(super) fn find(key: &str) -> Option<&'static dyn Described> {
+    let (section, setting) = key.split_once('.')?;
+    let section = SECTIONS.iter().find(|known| known.name == section)?;
+    section.settings().find(|known| known.name() == setting)
+}
+
+/// Warns of settings that do nothing: unknown or misplaced.
 pub(super) fn check_names(settings: &Table, findings: &mut Findings) {
     for (name, node) in settings.iter() {
         match (SECTIONS.iter().find(|section| section.name == name), &node.value) {
@@ -102,21 +71,13 @@ pub(super) fn check_names(settings: &Table, findings: &mut Findings) {
 }
 
 fn check_section(section: &Section, table: &Table, findings: &mut Findings) {
-    for (setting, node) in table.iter().filter(|(_, node)| node.value != Value::Null) {
-        let key = format!("{}.{setting}", section.name);
-        let without_effect =
-            |value: &Value| setting == "otel_exporter_type" && matches!(value, Value::Text(text) if text == "none");
-        if section.inert.contains(&setting) {
-            if !without_effect(&node.value) {
-                findings.warn(key, node.source.clone(), "has no effect in this version");
-            }
-        } else if !section.settings.contains(&setting) {
-            let text = match nearest(setting, section.names()) {
-                Some(near) => format!("is unknown and has no effect: did you mean {}.{near}?", section.name),
-                None => "is unknown and has no effect".to_owned(),
-            };
-            findings.warn(key, node.source.clone(), text);
-        }
+    let written = table.iter().filter(|(_, node)| node.value != Value::Null);
+    for (setting, node) in written.filter(|(setting, _)| !section.knows(setting)) {
+        let text = match nearest(setting, section.names()) {
+            Some(near) => format!("is unknown and has no effect: did you mean {}.{near}?", section.name),
+            None => "is unknown and has no effect".to_owned(),
+        };
+        findings.warn(format!("{}.{setting}", section.name), node.source.clone(), text);
     }
 }
 
@@ -149,10 +110,6 @@ mod tests {
         "[server]\nfavourite_colour = 1",
         "server.favourite_colour (in x.toml) is unknown and has no effect"
     )]
-    #[case::of_the_original(
-        "[server]\nmetrics_port = 1",
-        "server.metrics_port (in x.toml) has no effect in this version"
-    )]
     #[case::section(
         "[sever]\nx = 1",
         "sever (in x.toml) is a section for functions; did you mean [server]?"
@@ -172,7 +129,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case("[server]\nlisten_port = 1\notel_exporter_type = 'none'")]
+    #[case("[server]\nlisten_port = 1\notel_exporter_type = 'none'\nmalloc_trim_interval_sec = 30")]
     #[case("[sales]\napi_url = 'x'")]
     fn settings_in_order_are_not(#[case] text: &str) {
         let mut findings = Findings::default();

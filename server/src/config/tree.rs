@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::casts;
 use super::report::{Findings, Mistake, Source};
+use super::{casts, schema};
 
 /// The key that says how a table, or a list, meets the one below it.
 const MERGE_MARKER: &str = "dynaconf_merge";
@@ -13,11 +13,16 @@ const MERGE_MARKER: &str = "dynaconf_merge";
 /// Texts longer than this are cut where they are shown.
 const MAX_SHOWN: usize = 60;
 
-/// Whether the value under a key must not be shown. Names are judged, since settings of functions hold secrets too.
-fn is_secret(key: &str) -> bool {
+/// What is shown instead of a secret.
+pub(crate) const HIDDEN: &str = "(hidden)";
+
+/// Whether the value under a key must not be shown: our settings know, those of functions are judged by their names.
+fn is_secret(key: &str, value: &Value) -> bool {
     const SPEAKING: [&str; 6] = ["token", "secret", "password", "private_key", "credential", "api_key"];
-    let public = ["server.token_header_name", "server.token_verification"].contains(&key);
-    !public && SPEAKING.iter().any(|word| key.contains(word))
+    match schema::find(key) {
+        Some(setting) => setting.hides(value),
+        None => SPEAKING.iter().any(|word| key.contains(word)),
+    }
 }
 
 /// A value and the place it was written.
@@ -93,6 +98,12 @@ impl Table {
     /// Names in lower case, with their values.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.entries.iter().map(|(name, entry)| (name.as_str(), &entry.node))
+    }
+
+    /// Names in lower case, names as they were written, and their values.
+    pub(crate) fn iter_spelled(&self) -> impl Iterator<Item = (&str, &str, &Node)> {
+        let entries = self.entries.iter();
+        entries.map(|(name, entry)| (name.as_str(), entry.spelling.as_str(), &entry.node))
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Node)> {
@@ -243,8 +254,8 @@ impl Node {
 
     /// The value as people may see it: secrets are hidden, long texts are cut.
     pub(crate) fn shown(&self, key: &str) -> String {
-        if is_secret(key) {
-            return "(hidden)".to_owned();
+        if is_secret(key, &self.value) {
+            return HIDDEN.to_owned();
         }
         match &self.value {
             Value::Null => "null".to_owned(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::casts;
 use super::report::{Findings, Mistake, Mistakes, Source};
-use super::schema;
+use super::sections::SECTIONS;
 use super::tree::{Table, Value};
 
 const PREFIX: &str = "GOODDATA_FLIGHT_";
@@ -79,7 +79,7 @@ pub(super) fn load(variables: &BTreeMap<String, String>, findings: &mut Findings
 
 /// `SERVER__LISTEN_PORT` for `server_listen_port`.
 fn with_two_underscores(name: &str) -> Option<String> {
-    schema::SECTIONS.iter().find_map(|section| {
+    SECTIONS.iter().find_map(|section| {
         let setting = name.strip_prefix(section.name)?.strip_prefix('_')?;
         section
             .knows(setting)

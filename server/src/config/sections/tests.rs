@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use rstest::rstest;
 use secrecy::ExposeSecret;
 
-use super::super::report::{Findings, Mistakes, Source, Warning};
-use super::super::{assemble, document};
+use super::super::report::{Mistakes, Source, Warning};
+use super::super::{Inputs, assemble, document};
 use super::*;
 
 fn resolved(toml: &str, variables: &[(&str, &str)]) -> Result<(Config, Vec<Warning>), Mistakes> {
@@ -14,7 +15,15 @@ fn resolved(toml: &str, variables: &[(&str, &str)]) -> Result<(Config, Vec<Warni
         .iter()
         .map(|(name, text)| (format!("GOODDATA_FLIGHT_{name}"), (*text).to_owned()))
         .collect();
-    assemble(settings, &variables, "this.machine", Findings::default())
+    assemble(settings, &on_this_machine(variables), Findings::default())
+}
+
+fn on_this_machine(variables: BTreeMap<String, String>) -> Inputs {
+    Inputs {
+        files: vec![],
+        variables,
+        machine_name: "this.machine".to_owned(),
+    }
 }
 
 fn config(toml: &str) -> Config {
@@ -40,6 +49,7 @@ fn defaults_are_the_originals() {
         server,
         flexconnect,
         tables,
+        origin: _,
     } = config("");
     assert_eq!(server.listen.to_string(), "127.0.0.1:17001");
     assert_eq!(server.advertise.to_string(), "this.machine:17001");
@@ -49,7 +59,7 @@ fn defaults_are_the_originals() {
     assert!(matches!(server.authentication, Authentication::None));
     assert_eq!(server.tasks.threads, 32);
     assert_eq!(server.tasks.result_ttl, Duration::from_mins(1));
-    assert_eq!(server.log_event_key, "event");
+    assert_eq!(server.logs.event_key, "event");
     assert_eq!(flexconnect.call_deadline, Duration::from_mins(3));
     assert_eq!(flexconnect.polling_interval, Duration::from_secs(2));
     assert_eq!(server.drain.timeout, Duration::from_secs(180 + 60 + 15));
@@ -93,7 +103,7 @@ fn tokens_of_files_and_environment() {
     let (config, _) = resolved("[enumerated_tokens]\ntokens = ['one']", &variables).unwrap();
     let Authentication::Token {
         header: TokenHeader::Bearer,
-        tokens,
+        verification: TokenVerification::Enumerated(tokens),
     } = config.server.authentication
     else {
         panic!("tokens are asked for");
@@ -131,7 +141,7 @@ fn all_mistakes_are_told_at_once() {
              write a list of texts: tokens = [\"…\"], or GOODDATA_FLIGHT_ENUMERATED_TOKENS__TOKENS='[\"…\"]'",
             "server.listen_port = 70000 (in test.toml): must be a valid port number; write an integer from 1 to 65535",
             "server.use_tls = \"maybe\" (in test.toml): must be true or false; write use_tls = true or false",
-            "server.authentication_method = \"Token\" (in test.toml): must be one of none, token; write it in lower case",
+            "server.authentication_method = \"Token\" (in test.toml): must be one of none, token; write authentication_method = \"token\"",
             "server.task_threads = 0 (in test.toml): must be a positive number of calls that run at a time; write an \
              integer from 1 to 10000",
         ]
@@ -196,8 +206,8 @@ fn a_section_is_a_table() {
     "server.drain_timeout_sec (in test.toml) is shorter than call deadline and result TTL together: a drain may cut calls off"
 )]
 #[case(
-    "[server]\nmetrics_host = 'x'",
-    "server.metrics_host (in test.toml) has no effect in this version"
+    "[server]\ntask_spill_bytes = 5",
+    "server.task_spill_bytes (in test.toml) has no effect without task_spill_directory"
 )]
 fn doubtful_settings_are_told(#[case] toml: &str, #[case] expected: &str) {
     assert_eq!(warnings(toml), [expected]);
@@ -240,10 +250,10 @@ proptest! {
 
     #[test]
     fn no_environment_breaks_the_configuration(
-        settings in proptest::collection::vec((0..3_usize, 0..40_usize, any_value()), 0..8),
+        settings in proptest::collection::vec((0..SECTIONS.len(), 0..100_usize, any_value()), 0..8),
         names in proptest::collection::vec("[A-Za-z_]{0,20}", 0..4),
     ) {
-        let sections = &super::super::schema::SECTIONS;
+        let sections = &SECTIONS;
         let mut variables: BTreeMap<String, String> = settings
             .into_iter()
             .map(|(section, setting, value)| {
@@ -253,7 +263,7 @@ proptest! {
             })
             .collect();
         variables.extend(names.into_iter().map(|name| (format!("GOODDATA_FLIGHT_{name}"), "1".to_owned())));
-        match assemble(Table::default(), &variables, "this.machine", Findings::default()) {
+        match assemble(Table::default(), &on_this_machine(variables), Findings::default()) {
             Ok(_) => {}
             Err(Mistakes(mistakes)) => prop_assert!(!mistakes.is_empty()),
         }
@@ -262,7 +272,7 @@ proptest! {
     #[test]
     fn no_file_breaks_the_configuration(text in "(\\[(server|a)\\]\n)?([a-z_]{1,12} = [ -~]{0,12}\n){0,5}") {
         if let Ok(settings) = document::toml(&text, &Source::Unset) {
-            let _ = assemble(settings, &BTreeMap::new(), "this.machine", Findings::default());
+            let _ = assemble(settings, &on_this_machine(BTreeMap::new()), Findings::default());
         }
         let _ = document::yaml(&text, &Source::Unset);
         let _ = document::json(&text, &Source::Unset);

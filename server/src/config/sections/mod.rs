@@ -1,0 +1,186 @@
+//! The configuration with types: what the rest of the server works with. Every value has been checked.
+//!
+//! Each group of settings has a file: their declaration, the type they become, and how they fit together.
+
+mod answers;
+mod authentication;
+mod connections;
+mod drain;
+mod endpoints;
+mod flexconnect;
+mod jwt;
+mod listen;
+mod tasks;
+mod telemetry;
+mod tls;
+
+use std::fmt;
+use std::path::PathBuf;
+
+pub use answers::AnswerSettings;
+pub use authentication::{Authentication, TokenHeader, TokenVerification};
+pub use connections::ConnectionSettings;
+pub use drain::DrainSettings;
+pub use flexconnect::{FlexConnectSection, FunctionLimit, FunctionLimits};
+pub use jwt::{JwtSettings, KeySet};
+pub use listen::HostPort;
+pub use tasks::{SpillSettings, TaskSettings};
+pub use telemetry::{LogSettings, TraceExporter, TraceKeys, TraceSettings};
+pub use tls::{Pem, PemText, Tls};
+
+use super::reader::{Noted, Reader};
+use super::reload::Origin;
+use super::report::Findings;
+use super::schema::{Group, Section};
+use super::tree::Table;
+
+/// All sections that are ours; every other one belongs to functions.
+pub(super) static SECTIONS: [Section; 4] = [
+    Section {
+        name: "server",
+        groups: &[
+            Group::new("Addresses", listen::ALL),
+            Group::new("TLS", tls::ALL),
+            Group::new("Authentication", authentication::ALL),
+            Group::new("Calls and results", tasks::ALL),
+            Group::new("Requests and answers", answers::ALL),
+            Group::new("Connections", connections::ALL),
+            Group::new("The end of the server", drain::ALL),
+            Group::new("Health and metrics", endpoints::ALL),
+            Group::new("Logs and traces", telemetry::ALL),
+        ],
+    },
+    Section {
+        name: "flexconnect",
+        groups: &[Group::new("Functions", flexconnect::ALL)],
+    },
+    Section {
+        name: "enumerated_tokens",
+        groups: &[Group::new("Tokens", authentication::tokens::ALL)],
+    },
+    Section {
+        name: "jwt",
+        groups: &[Group::new("JSON Web Tokens", jwt::ALL)],
+    },
+];
+
+/// The whole configuration.
+#[derive(Clone)]
+pub struct Config {
+    /// `[server]`, and `[enumerated_tokens]` and `[jwt]` where they are asked for.
+    pub server: ServerSection,
+    /// `[flexconnect]`.
+    pub flexconnect: FlexConnectSection,
+    /// All tables as functions may read them; the server's own secrets are left out.
+    pub tables: serde_json::Map<String, serde_json::Value>,
+    /// Where it was read from, to read it again.
+    pub origin: Origin,
+}
+
+/// Tables hold what functions configure, secrets included, so their values are not shown.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            server,
+            flexconnect,
+            tables,
+            origin,
+        } = self;
+        let sections = tables.keys().collect::<Vec<_>>();
+        f.debug_struct("Config")
+            .field("server", server)
+            .field("flexconnect", flexconnect)
+            .field("tables", &sections)
+            .field("origin", origin)
+            .finish()
+    }
+}
+
+/// `[server]`
+#[derive(Clone, Debug)]
+pub struct ServerSection {
+    /// Where Flight listens (`listen_host`, `listen_port`).
+    pub listen: HostPort,
+    /// What clients are told to connect to (`advertise_host`, `advertise_port`).
+    pub advertise: HostPort,
+    /// Whether nothing says what to advertise: it is the machine's own name, which is rarely reachable from elsewhere.
+    pub advertises_own_name: bool,
+    /// `advertise_file`: goes before `advertise` while it has something to say.
+    pub advertise_file: Option<PathBuf>,
+    /// TLS, when `use_tls` is true.
+    pub tls: Option<Tls>,
+    /// Who may call.
+    pub authentication: Authentication,
+    /// How much runs and is kept.
+    pub tasks: TaskSettings,
+    /// What requests may be, and what answers say.
+    pub answers: AnswerSettings,
+    /// What connections may cost.
+    pub connections: ConnectionSettings,
+    /// How the server ends.
+    pub drain: DrainSettings,
+    /// Where `/live` and `/ready` answer; `None` without `health_check_host`.
+    pub health: Option<HostPort>,
+    /// Where metrics are; `None` without `metrics_host`.
+    pub metrics: Option<HostPort>,
+    /// The keys of log lines.
+    pub logs: LogSettings,
+    /// Where traces go; `None` when nowhere.
+    pub traces: Option<TraceSettings>,
+}
+
+/// What the merged tables say, or nothing when a mistake was noted. Pure, so that every rule can be tested.
+pub(super) fn resolve(
+    settings: &Table,
+    machine_name: &str,
+    findings: &mut Findings,
+) -> Result<(ServerSection, FlexConnectSection), Noted> {
+    let flexconnect = flexconnect::read(&mut Reader::new(settings, "flexconnect", findings));
+    let means = authentication::Means {
+        tokens: authentication::tokens::read(&mut Reader::new(settings, "enumerated_tokens", findings)),
+        jwt: jwt::read(&mut Reader::new(settings, "jwt", findings)),
+    };
+    let reader = &mut Reader::new(settings, "server", findings);
+    let addresses = listen::read(reader, machine_name);
+    let endpoints = endpoints::read(reader);
+    let tls = tls::read(reader);
+    let authentication = authentication::read(reader, means);
+    let tasks = tasks::read(reader);
+    let longest_call = match (&flexconnect, &tasks) {
+        (Ok(flexconnect), Ok(tasks)) => Ok(flexconnect.longest_deadline() + tasks.result_ttl),
+        (Err(noted), _) | (_, Err(noted)) => Err(*noted),
+    };
+    let drain = drain::read(reader, longest_call);
+    let answers = answers::read(reader);
+    let connections = connections::read(reader);
+    let telemetry = telemetry::read(reader);
+
+    let listen::Addresses {
+        listen,
+        advertise,
+        advertises_own_name,
+        advertise_file,
+    } = addresses?;
+    let endpoints::Endpoints { health, metrics } = endpoints?;
+    let (logs, traces) = telemetry?;
+    let server = ServerSection {
+        listen,
+        advertise,
+        advertises_own_name,
+        advertise_file,
+        tls: tls?,
+        authentication: authentication?,
+        tasks: tasks?,
+        answers: answers?,
+        connections: connections?,
+        drain: drain?,
+        health,
+        metrics,
+        logs,
+        traces,
+    };
+    Ok((server, flexconnect?))
+}
+
+#[cfg(test)]
+mod tests;
