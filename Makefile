@@ -68,6 +68,7 @@ audit: ## Known vulnerabilities in dependencies (needs the RustSec database from
 
 generate: ## Refresh the generated files
 	cargo run --quiet -p flexconnect-operator -- crd > crds/flexconnectserver.yaml
+	cargo run --quiet -p flexconnect-server -- config reference > docs/reference/configuration.md
 
 bench: ## Criterion benches of the pure code, in release mode
 	cargo bench -p flexconnect-server -p flexconnect-operator

@@ -3,6 +3,7 @@
 //! `fn main() -> ExitCode { cli::run(Server::builder().function(Sales).build()) }` is a whole program.
 
 mod call;
+mod config;
 mod functions;
 mod rows;
 mod start;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::app::Server;
-use crate::config::{self, Config, Inputs, Warning};
+use crate::config::{Config, Inputs, Mistakes, Warning};
 use crate::telemetry::{self, Style};
 
 /// Serves FlexConnect functions to GoodData over Arrow Flight.
@@ -51,6 +52,8 @@ enum Command {
         call Sales --parameters '{\"year\": 2025}' -o csv\n  \
         call Sales --parameters @request.json --config sales.toml")]
     Call(call::Arguments),
+    /// Show or check the configuration.
+    Config(config::Arguments),
 }
 
 /// Where settings come from.
@@ -65,8 +68,8 @@ struct ConfigArguments {
 }
 
 impl ConfigArguments {
-    fn load(self) -> Result<(Config, Vec<Warning>), config::Mistakes> {
-        config::load(&Inputs::of_this_process(self.config)?)
+    fn load(self) -> Result<(Config, Vec<Warning>), Mistakes> {
+        crate::config::load(&Inputs::of_this_process(self.config)?)
     }
 }
 
@@ -79,6 +82,7 @@ pub fn run(server: Server) -> ExitCode {
         Command::Start(arguments) => start::run(server, arguments),
         Command::Functions(arguments) => functions::run(server, arguments),
         Command::Call(arguments) => call::run(server, arguments),
+        Command::Config(arguments) => config::run(arguments),
     };
     match outcome {
         Ok(code) => code,
@@ -94,7 +98,7 @@ pub fn run(server: Server) -> ExitCode {
 type Outcome = Result<ExitCode, Box<dyn Error>>;
 
 /// Configuration and logs of the commands that print something: warnings only, readable.
-fn quiet_start(arguments: ConfigArguments) -> Result<Config, config::Mistakes> {
+fn quiet_start(arguments: ConfigArguments) -> Result<Config, Mistakes> {
     telemetry::start(
         Style::Readable {
             colour: io::stderr().is_terminal(),

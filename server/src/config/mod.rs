@@ -8,6 +8,7 @@ mod document;
 mod files;
 mod kinds;
 mod reader;
+mod reference;
 mod reload;
 mod report;
 mod schema;
@@ -19,6 +20,7 @@ mod variables;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use reference::reference;
 pub use reload::Origin;
 pub use report::{Mistake, Mistakes, Source, Warning};
 pub use sections::{

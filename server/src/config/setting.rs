@@ -85,7 +85,7 @@ impl<K: Kind<Value: Clone + Sync>> Fallback<K> for Is<K::Value> {
     }
 
     fn summary(&self, takes: &K) -> String {
-        takes.write(&self.0)
+        format!("`{}`", takes.write(&self.0))
     }
 }
 
@@ -101,7 +101,7 @@ impl<K: Kind<Value = String>> Fallback<K> for IsText {
     }
 
     fn summary(&self, takes: &K) -> String {
-        takes.write(&self.0.to_owned())
+        format!("`{}`", takes.write(&self.0.to_owned()))
     }
 }
 
