@@ -21,7 +21,7 @@ enum Command {
     Reference,
 }
 
-pub(super) fn run(arguments: Arguments) -> Outcome {
+pub(super) fn run(arguments: &Arguments) -> Outcome {
     match arguments.command {
         Command::Reference => write!(io::stdout().lock(), "{}", config::reference())?,
     }

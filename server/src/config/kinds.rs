@@ -8,7 +8,7 @@ use super::setting::{Kind, Refusal};
 use super::tree::Value;
 
 /// The longest duration that a setting may name: a year.
-const YEAR: Duration = Duration::from_secs(31_536_000);
+const YEAR: Duration = Duration::from_hours(8_760);
 
 /// `true` or `false`, in any of the spellings that say so.
 pub(super) struct Flag;
@@ -120,9 +120,9 @@ impl Kind for Seconds {
     type Value = Duration;
 
     fn read(&self, _: &str, value: &Value) -> Result<Duration, Refusal> {
-        let refusal = || match self.zero {
-            true => Refusal::new("must be a number of seconds", "write a number from 0 to 31536000"),
-            false => Refusal::new("must be a positive number of seconds", "write a number up to 31536000"),
+        let refusal = || {
+            let what = if self.zero { "a number" } else { "a positive number" };
+            Refusal::new(format!("must be {what} of seconds"), "write a number up to 31536000")
         };
         seconds(value)
             .filter(|duration| self.zero || !duration.is_zero())
@@ -134,10 +134,8 @@ impl Kind for Seconds {
     }
 
     fn summary(&self) -> String {
-        match self.zero {
-            true => "seconds, 0 or more".to_owned(),
-            false => "seconds, more than 0".to_owned(),
-        }
+        let range = if self.zero { "0 or more" } else { "more than 0" };
+        format!("seconds, {range}")
     }
 }
 

@@ -19,8 +19,6 @@ settings! {
     MAX_REQUEST_BYTES: Integer, Otherwise = "max_request_bytes",
         Integer { from: 1_024, to: i64::MAX, what: "a number of bytes" },
         Otherwise("no limit of its own; `task_result_bytes` holds");
-    /// Hand the header with the caller's credentials to functions, as the original does.
-    PASS_CREDENTIALS: Flag, Is<bool> = "pass_credentials", Flag, Is(false);
 }
 
 /// What Flight requests may be, and what answers say beyond the original's.
@@ -36,20 +34,17 @@ pub struct AnswerSettings {
     pub reflection: bool,
     /// `max_request_bytes`; `None` leaves it to the budget of bytes.
     pub max_request_bytes: Option<u64>,
-    /// `pass_credentials`: functions see the header that authenticated the call.
-    pub pass_credentials: bool,
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Result<AnswerSettings, Noted> {
     let (expiration_time, exact_totals) = (reader.read(&EXPIRATION_TIME), reader.read(&EXACT_TOTALS));
     let (stream_keep_alive, reflection) = (reader.read(&STREAM_KEEP_ALIVE), reader.read(&REFLECTION));
-    let (max_request_bytes, pass_credentials) = (reader.read(&MAX_REQUEST_BYTES), reader.read(&PASS_CREDENTIALS));
+    let max_request_bytes = reader.read(&MAX_REQUEST_BYTES);
     Ok(AnswerSettings {
         expiration_time: expiration_time?,
         exact_totals: exact_totals?,
         stream_keep_alive: stream_keep_alive?,
         reflection: reflection?,
         max_request_bytes: max_request_bytes?.map(i64::unsigned_abs),
-        pass_credentials: pass_credentials?,
     })
 }

@@ -4,7 +4,7 @@ use http::HeaderName;
 use secrecy::SecretString;
 
 use super::jwt::JwtSettings;
-use crate::config::kinds::{Choice, Text};
+use crate::config::kinds::{Choice, Flag, Text};
 use crate::config::reader::{Noted, Reader};
 use crate::config::setting::{Is, Kind, Otherwise, Refusal, settings};
 use crate::config::tree::Value;
@@ -24,6 +24,8 @@ settings! {
             ("CustomVerification", Verifier::Custom),
         ]),
         Is(Verifier::Enumerated);
+    /// Hand the header with the caller's credentials to functions, as the original does.
+    PASS_CREDENTIALS: Flag, Is<bool> = "pass_credentials", Flag, Is(false);
 }
 
 /// `[enumerated_tokens]`
@@ -77,7 +79,7 @@ pub enum TokenVerification {
     /// `EnumeratedTokenVerification`: one of these tokens, never an empty list.
     Enumerated(Vec<SecretString>),
     /// `JwtVerification`
-    Jwt(JwtSettings),
+    Jwt(Box<JwtSettings>),
     /// `CustomVerification`: the verifier that the program brings.
     Custom,
 }
@@ -183,7 +185,7 @@ pub(super) fn read(reader: &mut Reader<'_>, means: Means) -> Result<Authenticati
         Method::Token => {
             let verification = verification.and_then(|verifier| match verifier {
                 Verifier::Enumerated => enumerated(reader, tokens),
-                Verifier::Jwt => jwt?.map(TokenVerification::Jwt).ok_or_else(|| {
+                Verifier::Jwt => jwt?.map(|jwt| TokenVerification::Jwt(Box::new(jwt))).ok_or_else(|| {
                     let fix = "write [jwt] with issuer, audience, and jwks_url or jwks_file";
                     reader.refuse(VERIFICATION.name, "is JwtVerification, and there is no [jwt]", fix)
                 }),
@@ -195,6 +197,11 @@ pub(super) fn read(reader: &mut Reader<'_>, means: Means) -> Result<Authenticati
             })
         }
     }
+}
+
+/// Whether functions see the header with the caller's credentials.
+pub(super) fn passes_credentials(reader: &mut Reader<'_>) -> Result<bool, Noted> {
+    reader.read(&PASS_CREDENTIALS)
 }
 
 fn enumerated(

@@ -13,7 +13,7 @@ settings! {
     /// The age, ± 20 %, at which a connection gets GOAWAY: calls on it finish, and the client connects again, so that a
     /// fleet behind one address shares its load.
     MAX_AGE: SecondsOrOff, Is<Option<Duration>> = "max_connection_age_sec", SecondsOrOff,
-        Is(Some(Duration::from_secs(300)));
+        Is(Some(Duration::from_mins(5)));
     /// How long calls may go on after that GOAWAY; 0 lets them finish.
     MAX_AGE_GRACE: SecondsOrOff, Is<Option<Duration>> = "max_connection_age_grace_sec", SecondsOrOff, Is(None);
     /// How often a connection is asked by an HTTP/2 PING whether its client is still there.
@@ -33,7 +33,7 @@ settings! {
         Integer { from: 1, to: 1_000_000, what: "a positive number of calls" }, Is(1_024);
     /// How long a client may leave a result unread while it is being sent, before the stream is ended.
     STALLED_CLIENT_TIMEOUT: SecondsOrOff, Is<Option<Duration>> = "stalled_client_timeout_sec", SecondsOrOff,
-        Is(Some(Duration::from_secs(300)));
+        Is(Some(Duration::from_mins(5)));
 }
 
 /// What connections may cost, and how they end.

@@ -9,7 +9,7 @@ use crate::config::setting::{Is, Otherwise, settings};
 settings! {
     /// How long new calls are still served after the signal to end, at most. Meanwhile `/ready` answers 500 and clients
     /// are told to connect elsewhere.
-    LAME_DUCK: Seconds, Is<Duration> = "lame_duck_sec", Seconds { zero: true }, Is(Duration::from_secs(60));
+    LAME_DUCK: Seconds, Is<Duration> = "lame_duck_sec", Seconds { zero: true }, Is(Duration::from_mins(1));
     /// That phase ends earlier when no new call came for so long.
     PROPAGATION_DELAY: Seconds, Is<Duration> = "propagation_delay_sec", Seconds { zero: true },
         Is(Duration::from_secs(5));

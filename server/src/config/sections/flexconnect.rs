@@ -16,7 +16,7 @@ settings! {
     /// Python modules with functions. This version serves functions in Rust and refuses modules.
     FUNCTIONS: NoModules, Otherwise = "functions", NoModules, Otherwise("none");
     /// How long a call may take, from its submission.
-    CALL_DEADLINE: Milliseconds, Is<Duration> = "call_deadline_ms", DEADLINE, Is(Duration::from_secs(180));
+    CALL_DEADLINE: Milliseconds, Is<Duration> = "call_deadline_ms", DEADLINE, Is(Duration::from_mins(3));
     /// How long one polling request waits for the result before the client is told to ask again.
     POLLING_INTERVAL: Milliseconds, Is<Duration> = "polling_interval_ms",
         Milliseconds { what: "a positive number of milliseconds that one polling request waits" },

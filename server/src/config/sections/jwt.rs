@@ -41,9 +41,9 @@ settings! {
     /// Which signatures are accepted.
     SIGNATURES: AlgorithmList, Otherwise = "algorithms", AlgorithmList, Otherwise("`[\"RS256\", \"ES256\"]`");
     /// How far the clocks of issuer and server may differ.
-    LEEWAY: Seconds, Is<Duration> = "leeway_sec", Seconds { zero: true }, Is(Duration::from_secs(60));
+    LEEWAY: Seconds, Is<Duration> = "leeway_sec", Seconds { zero: true }, Is(Duration::from_mins(1));
     /// How often the key set is fetched again.
-    REFRESH: Seconds, Is<Duration> = "refresh_sec", Seconds { zero: false }, Is(Duration::from_secs(300));
+    REFRESH: Seconds, Is<Duration> = "refresh_sec", Seconds { zero: false }, Is(Duration::from_mins(5));
 }
 
 /// `[jwt]`: which tokens are good.

@@ -111,6 +111,8 @@ pub struct ServerSection {
     pub tls: Option<Tls>,
     /// Who may call.
     pub authentication: Authentication,
+    /// `pass_credentials`: functions see the header with the caller's credentials.
+    pub pass_credentials: bool,
     /// How much runs and is kept.
     pub tasks: TaskSettings,
     /// What requests may be, and what answers say.
@@ -145,6 +147,7 @@ pub(super) fn resolve(
     let endpoints = endpoints::read(reader);
     let tls = tls::read(reader);
     let authentication = authentication::read(reader, means);
+    let pass_credentials = authentication::passes_credentials(reader);
     let tasks = tasks::read(reader);
     let longest_call = match (&flexconnect, &tasks) {
         (Ok(flexconnect), Ok(tasks)) => Ok(flexconnect.longest_deadline() + tasks.result_ttl),
@@ -170,6 +173,7 @@ pub(super) fn resolve(
         advertise_file,
         tls: tls?,
         authentication: authentication?,
+        pass_credentials: pass_credentials?,
         tasks: tasks?,
         answers: answers?,
         connections: connections?,

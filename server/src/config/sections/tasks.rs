@@ -15,7 +15,7 @@ settings! {
     QUEUE_LIMIT: Integer, Is<i64> = "task_queue_limit",
         Integer { from: 1, to: 1_000_000, what: "a positive number of calls that wait" }, Is(1_024);
     /// How long a result can be read, from its completion.
-    RESULT_TTL: Seconds, Is<Duration> = "task_result_ttl_sec", Seconds { zero: false }, Is(Duration::from_secs(60));
+    RESULT_TTL: Seconds, Is<Duration> = "task_result_ttl_sec", Seconds { zero: false }, Is(Duration::from_mins(1));
     /// Memory for commands, stored results and streams on their way, all calls together. Over it, results are spilled
     /// to `task_spill_directory`, or calls are answered with `BACKPRESSURE`.
     RESULT_BYTES: Integer, Otherwise = "task_result_bytes",
