@@ -90,11 +90,11 @@ fn encoding(c: &mut Criterion) {
     for rows in [10, 10_000, 1_000_000] {
         let batch = table(rows);
         let schema = batch.schema();
-        let batches = [batch];
-        let size = EncodedTable::encode(&schema, &batches).expect("encodes").size();
+        let batches = vec![batch];
+        let size = EncodedTable::encode(&schema, batches.clone()).expect("encodes").len();
         group.throughput(Throughput::Bytes(size as u64));
         group.bench_function(BenchmarkId::from_parameter(rows), |b| {
-            b.iter(|| EncodedTable::encode(black_box(&schema), black_box(&batches)));
+            b.iter(|| EncodedTable::encode(black_box(&schema), black_box(batches.clone())));
         });
     }
     group.finish();

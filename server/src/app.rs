@@ -13,7 +13,7 @@ use crate::admin::{self, Health, Pulse};
 use crate::auth::Authenticator;
 use crate::config::{Authentication, Config, DrainSettings, ServerSection};
 use crate::drain::{self, Phase};
-use crate::flight::{FlexConnectService, Settings};
+use crate::flight::{FlexConnectService, FlightServer, Settings};
 use crate::function::{FlexConnectFunction, LoadContext, LoadError, Registry, RegistryBuilder, RegistryError};
 use crate::net::{self, BindError, TlsError};
 use crate::task::{Limits, Load, Tasks};
@@ -139,7 +139,7 @@ impl Server {
             Arc::new(move || advertised.clone()),
         );
         let [flight_pulse, tasks_pulse] = pulses;
-        let service = net::stack::stack(flight.into_server(), phases.clone(), authenticator);
+        let service = net::stack::stack(FlightServer::new(flight), phases.clone(), authenticator);
         let accepting = tokio::spawn(net::accept::serve(listener, tls, service, phases, flight_pulse));
         let accepting = AbortOnDropHandle::new(accepting);
         let beating = AbortOnDropHandle::new(tokio::spawn(beat(tasks.clone(), tasks_pulse)));

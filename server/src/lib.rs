@@ -63,6 +63,7 @@ pub mod error;
 pub mod flight;
 pub mod function;
 pub mod ipc;
+pub mod memory;
 pub mod net;
 pub mod task;
 pub mod telemetry;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_flight::flight_service_server::{FlightService, FlightServiceServer};
+use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::{
     Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest, HandshakeResponse,
     PollInfo, PutResult, Result as ActionResult, SchemaResult, Ticket as FlightTicket,
@@ -12,18 +12,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
-use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::descriptor::{self, Poll};
-use super::{Invocation, Ticket, answer, info};
+use super::{DataStream, Invocation, Ticket, answer, info};
 use crate::error::FlightError;
 use crate::function::{Call, FunctionCall, Headers, Registry};
 use crate::task::{CallEnding, Cancelled, FunctionError, Outcome, Submission, Task, TaskId, Tasks, Waited};
-
-/// The largest request that is read. Clients may send large commands; this only keeps a broken one from filling memory.
-const MAX_REQUEST_BYTES: usize = 128 * 1024 * 1024;
 
 /// Tells where clients shall read results: `grpc://HOST:PORT` or `grpc+tls://HOST:PORT`. Asked for every FlightInfo.
 pub type Location = Arc<dyn Fn() -> String + Send + Sync>;
@@ -58,16 +54,6 @@ impl FlexConnectService {
             settings,
             location,
         }
-    }
-
-    /// The service for tonic: large messages both ways, compressed requests accepted, answers never compressed.
-    #[must_use]
-    pub fn into_server(self) -> FlightServiceServer<Self> {
-        FlightServiceServer::new(self)
-            .max_decoding_message_size(MAX_REQUEST_BYTES)
-            .max_encoding_message_size(usize::MAX)
-            .accept_compressed(CompressionEncoding::Deflate)
-            .accept_compressed(CompressionEncoding::Gzip)
     }
 
     /// Calls a function and waits for its end. A client that goes away before it was told the task's id can never come
@@ -142,7 +128,7 @@ impl FlexConnectService {
     }
 
     /// Reads the result of a task, once it is there.
-    async fn read(&self, ticket: &[u8]) -> Result<Messages<FlightData>, FlightError> {
+    pub(super) async fn read(&self, ticket: &[u8]) -> Result<DataStream, FlightError> {
         let Ticket { task_id } = Ticket::parse(ticket)?;
         let task = self
             .tasks
@@ -157,17 +143,17 @@ impl FlexConnectService {
         let id = task.id();
         let reading = self.tasks.read(&task, stored).map_err(|_| answer::consumed())?;
         Ok(reading
-            .map(move |message| message.map(FlightData::from).map_err(|error| broken_off(id, error)))
+            .map(move |message| message.map_err(|error| broken_off(id, error)))
             .boxed())
     }
 }
 
 /// The end of a stream whose function failed while it was read.
-fn broken_off(task: TaskId, error: FunctionError) -> Status {
+fn broken_off(task: TaskId, error: FunctionError) -> FlightError {
     tracing::error!(task_id = %task, exception = %error, "do_get_failed");
     match error.into_ending() {
-        CallEnding::Failed(error) => error.into(),
-        CallEnding::Cancelled => answer::task_was_cancelled(task).into(),
+        CallEnding::Failed(error) => error,
+        CallEnding::Cancelled => answer::task_was_cancelled(task),
     }
 }
 
@@ -206,8 +192,11 @@ impl FlightService for FlexConnectService {
         Ok(Response::new(info))
     }
 
+    /// For callers in this process: [`FlightServer`](super::FlightServer) answers clients without copying.
     async fn do_get(&self, request: Request<FlightTicket>) -> Answer<Self::DoGetStream> {
-        Ok(Response::new(self.read(&request.into_inner().ticket).await?))
+        let messages = self.read(&request.into_inner().ticket).await?;
+        let messages = messages.map(|message| message.map(FlightData::from).map_err(Status::from));
+        Ok(Response::new(messages.boxed()))
     }
 
     async fn handshake(&self, _: Request<Streaming<HandshakeRequest>>) -> Answer<Self::HandshakeStream> {

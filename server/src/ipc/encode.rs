@@ -1,14 +1,19 @@
-//! Record batches as IPC messages.
+//! Record batches as IPC messages, without a copy of large buffers.
 //!
 //! arrow-flight's own encoder is not used: it unpacks dictionaries, which contradicts the schema already announced, drops
-//! batches without rows, and cuts slices of large arrays too small.
+//! batches without rows, cuts slices of large arrays too small, and copies every buffer.
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use arrow_ipc::writer::{DictionaryTracker, EncodedData, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
+use arrow_ipc::writer::StreamEncoder;
 
+use super::cut::{Encoded, cut};
+use super::pack::{keep, pack};
 use super::{Message, SchemaMessage};
+
+/// What clients can be expected to read in one message; the original and its clients draw the line here too.
+const LARGEST_MESSAGE: usize = i32::MAX as usize;
 
 /// A table as messages, ready to be sent any number of times.
 #[derive(Debug)]
@@ -17,22 +22,30 @@ pub struct EncodedTable {
     /// Dictionaries and batches, in the order they are sent.
     messages: Vec<Message>,
     rows: usize,
+    held: usize,
 }
 
 impl EncodedTable {
     /// Encodes a table: one message for each batch that has rows, with the dictionaries before those that need them.
+    /// Memory that the batches do not fill is given back where they are its only users.
     ///
     /// # Errors
     /// When a batch does not have the columns of the schema, or has a type that IPC cannot carry.
-    pub fn encode(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Self, ArrowError> {
+    pub fn encode(schema: &SchemaRef, batches: Vec<RecordBatch>) -> Result<Self, ArrowError> {
         let mut encoder = BatchEncoder::new(schema.clone())?;
-        let mut messages = Vec::with_capacity(batches.len());
-        for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
-            messages.extend(encoder.encode(batch)?);
+        let mut parts = Vec::with_capacity(batches.len());
+        let mut rows = 0;
+        for batch in batches {
+            if batch.num_rows() > 0 {
+                rows += batch.num_rows();
+                encoder.encode_into(&batch, &mut parts)?;
+            }
         }
-        let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        let schema = encoder.into_schema();
+        let (messages, held) = keep(parts);
         Ok(Self {
-            schema: encoder.into_schema(),
+            held: held + schema.encapsulated().len(),
+            schema,
             messages,
             rows,
         })
@@ -50,10 +63,22 @@ impl EncodedTable {
         self.rows
     }
 
-    /// Bytes held.
+    /// Bytes of memory held.
     #[must_use]
-    pub fn size(&self) -> usize {
-        self.schema.message().size() + self.messages.iter().map(Message::size).sum::<usize>()
+    pub const fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Bytes in all messages, as they are sent, framing aside.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.schema.message().len() + self.messages.iter().map(Message::len).sum::<usize>()
+    }
+
+    /// Whether there are no rows.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.rows == 0
     }
 
     /// The messages of a stream: the schema is number 0.
@@ -70,25 +95,20 @@ impl EncodedTable {
 pub(crate) struct BatchEncoder {
     schema: SchemaRef,
     schema_message: SchemaMessage,
-    /// Which dictionaries the reader has already.
-    dictionaries: DictionaryTracker,
-    options: IpcWriteOptions,
-    context: IpcWriteContext,
+    encoder: StreamEncoder,
+    /// Whether the encoder has written the schema, which it does before the first batch.
+    begun: bool,
 }
 
 impl BatchEncoder {
     /// # Errors
     /// When the schema has a type that IPC cannot carry.
     pub(crate) fn new(schema: SchemaRef) -> Result<Self, ArrowError> {
-        let options = IpcWriteOptions::default();
-        let mut dictionaries = DictionaryTracker::new(false);
-        let schema_message = SchemaMessage::encode_tracking(&schema, &mut dictionaries, &options)?;
         Ok(Self {
+            schema_message: SchemaMessage::encode(&schema)?,
+            encoder: StreamEncoder::try_new(&schema)?,
             schema,
-            schema_message,
-            dictionaries,
-            options,
-            context: IpcWriteContext::default(),
+            begun: false,
         })
     }
 
@@ -104,11 +124,33 @@ impl BatchEncoder {
     ///
     /// # Errors
     /// When the batch does not have the columns of the schema.
-    pub(crate) fn encode(&mut self, batch: &RecordBatch) -> Result<Vec<Message>, ArrowError> {
-        let batch = conform(batch, &self.schema)?;
-        let (dictionaries, batch) =
-            IpcDataGenerator {}.encode(&batch, &mut self.dictionaries, &self.options, &mut self.context)?;
-        Ok(dictionaries.into_iter().chain([batch]).map(Message::from).collect())
+    pub(crate) fn encode(&mut self, batch: &RecordBatch) -> Result<impl Iterator<Item = Message> + use<>, ArrowError> {
+        let mut encoded = Vec::with_capacity(1);
+        self.encode_into(batch, &mut encoded)?;
+        Ok(encoded.into_iter().map(pack))
+    }
+
+    fn encode_into(&mut self, batch: &RecordBatch, encoded: &mut Vec<Encoded>) -> Result<(), ArrowError> {
+        self.encode_conforming(&conform(batch, &self.schema)?, encoded)
+    }
+
+    /// Encodes the batch, in halves if it is too large for a message.
+    fn encode_conforming(&mut self, batch: &RecordBatch, encoded: &mut Vec<Encoded>) -> Result<(), ArrowError> {
+        let mut messages = cut(self.encoder.encode(batch)?)?.into_iter();
+        if !std::mem::replace(&mut self.begun, true) {
+            messages.next();
+        }
+        encoded.extend(messages);
+        let rows = batch.num_rows();
+        match encoded.pop_if(|message| message.body_len > LARGEST_MESSAGE) {
+            None => Ok(()),
+            Some(_) if rows > 1 => {
+                // The dictionaries before it stay: the encoder does not write them again.
+                self.encode_conforming(&batch.slice(0, rows / 2), encoded)?;
+                self.encode_conforming(&batch.slice(rows / 2, rows - rows / 2), encoded)
+            }
+            Some(_) => Err(ArrowError::IpcError("a row is over 2 GiB".to_owned())),
+        }
     }
 }
 
@@ -128,18 +170,6 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Arrow
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options)
-}
-
-impl From<EncodedData> for Message {
-    fn from(encoded: EncodedData) -> Self {
-        let mut body = encoded.arrow_data;
-        // It grew by doubling, and may stay for as long as the result does.
-        body.shrink_to_fit();
-        Self {
-            header: encoded.ipc_message.into(),
-            body: body.into(),
-        }
-    }
 }
 
 #[cfg(test)]

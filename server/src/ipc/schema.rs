@@ -29,18 +29,13 @@ impl SchemaMessage {
     /// # Errors
     /// When it has a type that Arrow IPC cannot carry.
     pub fn encode(schema: &Schema) -> Result<Self, ArrowError> {
-        Self::encode_tracking(schema, &mut DictionaryTracker::new(false), &IpcWriteOptions::default())
-    }
-
-    /// Encodes a schema and has the tracker give its dictionaries their ids.
-    pub(super) fn encode_tracking(
-        schema: &Schema,
-        dictionaries: &mut DictionaryTracker,
-        options: &IpcWriteOptions,
-    ) -> Result<Self, ArrowError> {
         // The stream encoder is the part of arrow-ipc that looks for types which cannot be sent.
         StreamEncoder::try_new(schema)?;
-        let encoded = IpcDataGenerator {}.schema_to_bytes_with_dictionary_tracker(schema, dictionaries, options);
+        let encoded = IpcDataGenerator {}.schema_to_bytes_with_dictionary_tracker(
+            schema,
+            &mut DictionaryTracker::new(false),
+            &IpcWriteOptions::default(),
+        );
         let encapsulated = encapsulate(&encoded.ipc_message)?;
         let message = encapsulated.slice(PREFIX..PREFIX + encoded.ipc_message.len());
         Ok(Self { message, encapsulated })
@@ -51,7 +46,7 @@ impl SchemaMessage {
     pub fn message(&self) -> Message {
         Message {
             header: self.message.clone(),
-            body: Bytes::new(),
+            ..Message::default()
         }
     }
 

@@ -1,6 +1,5 @@
 //! The life of a task: waiting for a slot, running, storing the result, waiting to be forgotten.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,16 +7,13 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::read::Stored;
+use super::keep::keep;
 use super::state::{Effect, Ending, Event, Reason, Returned};
 use super::submit::Slot;
 use super::{CallEnding, FunctionError, Output, Shared, Task, TaskContext, after, lock, run};
 
 /// How long a cancelled call may take to end by itself before it is dropped.
 const CANCEL_GRACE: Duration = Duration::from_secs(5);
-
-/// Tables up to this size are encoded where the call is; larger ones on a thread of their own.
-const ENCODE_IN_PLACE: usize = 256 * 1024;
 
 impl Shared {
     /// Sees a task through from submission to its end.
@@ -90,7 +86,7 @@ impl Shared {
             drop(spawn_blocking(move || drop(output)));
             return None;
         }
-        let stored = store(task, output).await;
+        let stored = keep(&self.budget, output).await;
         let readable = stored.is_ok();
         let text = match stored {
             Ok(stored) => {
@@ -126,29 +122,6 @@ fn settle_failure(task: &Task, error: FunctionError) -> Returned {
             task.settle(Err(error));
             Returned::Failure
         }
-    }
-}
-
-/// Turns an output into a form that can be sent.
-async fn store(task: &Task, output: Output) -> Result<Stored, FunctionError> {
-    let table = match output {
-        Output::Stream(stream) => return Stored::stream(stream),
-        Output::Table(table) => table,
-    };
-    let size: usize = table
-        .batches()
-        .iter()
-        .map(arrow::array::RecordBatch::get_array_memory_size)
-        .sum();
-    let encode = move || catch_unwind(AssertUnwindSafe(move || Stored::table(&table)));
-    let encoded = if size <= ENCODE_IN_PLACE {
-        Ok(encode())
-    } else {
-        spawn_blocking(encode).await
-    };
-    match encoded {
-        Ok(Ok(stored)) => stored.map(|stored| stored.leased(&task.lease)),
-        Ok(Err(_)) | Err(_) => Err(FunctionError::failed("the result cannot be encoded.")),
     }
 }
 

@@ -9,11 +9,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::budget::Lease;
 use super::read::Stored;
 use super::state::{Effect, Ending, Event, Reason, State};
 use super::{TaskId, Work, after};
 use crate::error::{ErrorCode, FlightError};
+use crate::memory::Lease;
 
 /// A call that was accepted.
 pub struct Task {
@@ -30,7 +30,7 @@ pub struct Task {
     /// Whether somebody was told how the task ended, or began to read its result.
     collected: AtomicBool,
     /// What the task itself takes from the budget.
-    pub(super) lease: Lease,
+    _lease: Lease,
 }
 
 /// How a task ended, with what there is to show for it.
@@ -66,7 +66,7 @@ impl Task {
             stop: CancellationToken::new(),
             outcome: OnceLock::new(),
             collected: AtomicBool::new(false),
-            lease,
+            _lease: lease,
         }
     }
 

@@ -4,11 +4,11 @@
 //! start in the order they were submitted, run on a fixed number of slots, end at their deadline at the latest (or as
 //! soon as their function lets go), and are forgotten some time after they ended.
 
-mod budget;
 mod execute;
 mod failure;
 mod handle;
 mod id;
+mod keep;
 mod output;
 mod queue;
 mod read;
@@ -36,7 +36,7 @@ pub(crate) use run::{panicked, start};
 pub use submit::{Cancelled, Refusal};
 pub use work::{Submission, TaskContext, Work};
 
-use budget::Budget;
+use crate::memory::Budget;
 use queue::Queue;
 use store::Store;
 use submit::Waiting;

@@ -79,6 +79,11 @@ impl Table {
         &self.schema
     }
 
+    /// The columns and the rows.
+    pub(super) fn into_parts(self) -> (SchemaRef, Vec<RecordBatch>) {
+        (self.schema, self.batches)
+    }
+
     /// The rows; each batch becomes one message.
     #[must_use]
     pub fn batches(&self) -> &[RecordBatch] {

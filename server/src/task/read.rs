@@ -10,15 +10,15 @@ use std::task::{Context, Poll};
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt as _, Stream, StreamExt as _};
 
-use super::budget::Lease;
 use super::{FunctionError, RecordBatchStream, Shared, Table, Task, Tasks, lock};
 use crate::ipc::{BatchEncoder, EncodedTable, Message, SchemaMessage};
+use crate::memory::{Budget, Lease};
 
 /// A result that clients can read.
 pub struct Stored {
     rows: Rows,
     /// What the result takes from the budget, until its last reader is done.
-    lease: Option<Lease>,
+    _lease: Option<Lease>,
 }
 
 enum Rows {
@@ -50,12 +50,13 @@ impl Stream for Reading {
 pub struct Consumed;
 
 impl Stored {
-    /// Encodes a table.
-    pub(super) fn table(table: &Table) -> Result<Self, FunctionError> {
-        let encoded = EncodedTable::encode(table.schema(), table.batches()).map_err(|error| unsendable(&error))?;
+    /// Encodes a table, and has it pay for the memory it holds.
+    pub(super) fn table(table: Table, budget: &Budget) -> Result<Self, FunctionError> {
+        let (schema, batches) = table.into_parts();
+        let encoded = EncodedTable::encode(&schema, batches).map_err(|error| unsendable(&error))?;
         Ok(Self {
+            _lease: Some(budget.lease_anyway(encoded.held())),
             rows: Rows::Table(encoded),
-            lease: None,
         })
     }
 
@@ -71,17 +72,8 @@ impl Stored {
         })));
         Ok(Self {
             rows: Rows::Stream { schema, source },
-            lease: None,
+            _lease: None,
         })
-    }
-
-    /// Accounts for what the result holds.
-    pub(super) fn leased(mut self, lease: &Lease) -> Self {
-        self.lease = match &self.rows {
-            Rows::Table(table) => Some(lease.grow(table.size())),
-            Rows::Stream { .. } => None,
-        };
-        self
     }
 
     /// The columns.

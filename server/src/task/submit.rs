@@ -97,7 +97,7 @@ impl Tasks {
         let lease = shared
             .budget
             .lease(TASK_BYTES + command.len())
-            .ok_or(Refusal::OutOfBytes)?;
+            .map_err(|_| Refusal::OutOfBytes)?;
         let task = Arc::new(Task::new(
             submission.work,
             command,

@@ -11,13 +11,15 @@ use super::*;
 /// What an Arrow reader makes of the messages, written one after the other as a file has them.
 fn read_back(messages: impl IntoIterator<Item = Message>) -> (SchemaRef, Vec<RecordBatch>) {
     let mut file = Vec::new();
-    for Message { header, body } in messages {
+    for Message { header, body, .. } in messages {
         let padded = header.len().next_multiple_of(8);
         file.extend([0xff; 4]);
         file.extend(u32::try_from(padded).expect("small").to_le_bytes());
         file.extend(&header[..]);
         file.resize(file.len() + padded - header.len(), 0);
-        file.extend(&body[..]);
+        for segment in body.segments() {
+            file.extend(&segment[..]);
+        }
     }
     let reader = StreamReader::try_new(&file[..], None).expect("a stream");
     (reader.schema(), reader.map(|batch| batch.expect("a batch")).collect())
@@ -47,11 +49,11 @@ fn words(keys: &[i32], values: &[&str]) -> RecordBatch {
 #[test]
 fn batches_and_schema_metadata_survive() {
     let batches = [batch(vec![Some(1), None]), batch(vec![Some(3)])];
-    let table = EncodedTable::encode(&schema(true), &batches).expect("encodes");
+    let table = EncodedTable::encode(&schema(true), batches.to_vec()).expect("encodes");
     let messages = messages(&table);
     assert_eq!(messages.len(), 3);
     assert_eq!(table.rows(), 3);
-    assert_eq!(table.size(), messages.iter().map(Message::size).sum::<usize>());
+    assert_eq!(table.len(), messages.iter().map(Message::len).sum::<usize>());
     let (read_schema, read) = read_back(messages);
     assert_eq!(read_schema, schema(true));
     assert_eq!(
@@ -62,9 +64,9 @@ fn batches_and_schema_metadata_survive() {
 
 #[test]
 fn a_table_without_rows_is_only_its_schema() {
-    let table = EncodedTable::encode(&schema(true), &[batch(vec![]), batch(vec![])]).expect("encodes");
+    let table = EncodedTable::encode(&schema(true), vec![batch(vec![]), batch(vec![])]).expect("encodes");
     assert_eq!(messages(&table), [table.schema().message()]);
-    let table = EncodedTable::encode(&schema(true), &[batch(vec![]), batch(vec![Some(1)])]).expect("encodes");
+    let table = EncodedTable::encode(&schema(true), vec![batch(vec![]), batch(vec![Some(1)])]).expect("encodes");
     assert_eq!(messages(&table).len(), 2);
 }
 
@@ -86,7 +88,7 @@ fn dictionaries_stay_and_are_sent_when_they_change() {
         words(&[1, 0], &["a", "b"]),
         words(&[0], &["c"]),
     ];
-    let table = EncodedTable::encode(&batches[0].schema(), &batches).expect("encodes");
+    let table = EncodedTable::encode(&batches[0].schema(), batches.to_vec()).expect("encodes");
     let messages = messages(&table);
     // Schema, dictionary, batch, batch, dictionary, batch.
     assert_eq!(messages.len(), 6);
@@ -98,8 +100,8 @@ fn dictionaries_stay_and_are_sent_when_they_change() {
 #[test]
 fn a_slice_takes_no_more_than_it_shows() {
     let large = batch((0..100_000).map(Some).collect());
-    let table = EncodedTable::encode(&schema(true), &[large.slice(50_000, 10)]).expect("encodes");
-    assert!(table.size() < 2048, "{} bytes", table.size());
+    let table = EncodedTable::encode(&schema(true), vec![large.slice(50_000, 10)]).expect("encodes");
+    assert!(table.held() < 2048, "{} bytes", table.held());
     assert_eq!(
         read_back(messages(&table)).1[0].column(0),
         &large.column(0).slice(50_000, 10)
@@ -108,7 +110,7 @@ fn a_slice_takes_no_more_than_it_shows() {
 
 #[test]
 fn batches_have_the_columns_of_the_schema() {
-    let encode = |schema: SchemaRef, batch: RecordBatch| EncodedTable::encode(&schema, &[batch]).map(|_| ());
+    let encode = |schema: SchemaRef, batch: RecordBatch| EncodedTable::encode(&schema, vec![batch]).map(|_| ());
     let other_name = Arc::new(Schema::new(vec![Field::new("m", DataType::Int64, true)]));
     let error = encode(other_name, batch(vec![Some(1)])).expect_err("another name");
     assert_eq!(
@@ -145,7 +147,7 @@ fn the_schema_on_its_own_is_aligned_and_the_same() {
 fn rows_without_columns_are_counted() {
     let options = RecordBatchOptions::new().with_row_count(Some(3));
     let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options).expect("three rows");
-    let table = EncodedTable::encode(&batch.schema(), &[batch]).expect("encodes");
+    let table = EncodedTable::encode(&batch.schema(), vec![batch]).expect("encodes");
     assert_eq!(read_back(messages(&table)).1[0].num_rows(), 3);
 }
 
@@ -153,7 +155,7 @@ proptest! {
     #[test]
     fn whatever_is_written_is_read(batches in prop::collection::vec(prop::collection::vec(any::<Option<i64>>(), 1..50), 0..6)) {
         let batches: Vec<_> = batches.into_iter().map(batch).collect();
-        let table = EncodedTable::encode(&schema(true), &batches).expect("encodes");
+        let table = EncodedTable::encode(&schema(true), batches.to_vec()).expect("encodes");
         let read = read_back(messages(&table)).1;
         prop_assert_eq!(read.len(), batches.len());
         for (read, written) in read.iter().zip(&batches) {

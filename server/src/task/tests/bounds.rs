@@ -29,7 +29,7 @@ async fn results_over_the_limit_refuse_new_calls_until_they_are_gone() {
     let function = rows();
     let task = submit(&tasks, &function);
     let messages = read_all(&tasks, &task).await;
-    let held: usize = messages.iter().map(Message::size).sum();
+    let held: usize = messages.iter().map(Message::len).sum();
     assert!((300..1400).contains(&held), "{held} bytes of result");
     assert_eq!(tasks.submit(submission(&function)).err(), Some(Refusal::OutOfBytes));
 
