@@ -69,9 +69,10 @@ pub mod task;
 pub mod telemetry;
 
 pub use arrow;
+pub use arrow_flight;
 pub use async_trait::async_trait;
 
-pub use app::{Running, Server, ServerBuilder, StartError};
-pub use error::{ErrorCode, ErrorInfo, FlightKind, Retry};
+pub use app::{Running, Server, ServerBuilder, ServerContext, StartError};
+pub use error::{ErrorCode, ErrorInfo, FlightError, FlightKind, Retry};
 pub use function::{Call, ExecutionContext, FlexConnectFunction, HeaderValue, Headers, LoadContext};
 pub use task::{FunctionError, Output, RecordBatchStream, Table, TaskContext, TaskId, Work};

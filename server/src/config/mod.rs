@@ -14,6 +14,7 @@ mod report;
 mod schema;
 mod sections;
 mod setting;
+mod tables;
 mod tree;
 mod variables;
 
@@ -28,6 +29,7 @@ pub use sections::{
     FunctionLimits, HostPort, JwtSettings, KeySet, LogSettings, Pem, PemText, ServerSection, SpillSettings,
     TaskSettings, Tls, TokenHeader, TokenVerification, TraceExporter, TraceKeys, TraceSettings,
 };
+pub use tables::{SettingError, Tables};
 
 use report::Findings;
 use tree::Table;

@@ -2,39 +2,39 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use arrow_flight::flight_service_server::FlightServiceServer;
 use bytes::Bytes;
+use futures::FutureExt as _;
 use http::{Request, Response};
 use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
 use tower::Service;
 
-use super::{FlexConnectService, do_get};
-
-/// The largest request that is read. Clients may send large commands; this only keeps a broken one from filling memory.
-const MAX_REQUEST_BYTES: usize = 128 * 1024 * 1024;
+use super::{Dispatcher, do_get, unreadable};
 
 /// The RPC methods as an HTTP service.
 #[derive(Clone)]
-pub struct FlightServer {
-    service: Arc<FlexConnectService>,
-    tonic: FlightServiceServer<FlexConnectService>,
+pub(crate) struct FlightServer {
+    dispatcher: Dispatcher,
+    tonic: FlightServiceServer<Dispatcher>,
+    max_request_bytes: usize,
 }
 
 impl FlightServer {
-    /// Large messages both ways, compressed requests accepted, answers never compressed.
-    #[must_use]
-    pub fn new(service: FlexConnectService) -> Self {
-        let service = Arc::new(service);
-        let tonic = FlightServiceServer::from_arc(Arc::clone(&service))
-            .max_decoding_message_size(MAX_REQUEST_BYTES)
+    /// Large answers, requests up to a limit and perhaps compressed, answers never compressed.
+    pub(crate) fn new(dispatcher: Dispatcher, max_request_bytes: usize) -> Self {
+        let tonic = FlightServiceServer::new(dispatcher.clone())
+            .max_decoding_message_size(max_request_bytes)
             .max_encoding_message_size(usize::MAX)
             .accept_compressed(CompressionEncoding::Deflate)
             .accept_compressed(CompressionEncoding::Gzip);
-        Self { service, tonic }
+        Self {
+            dispatcher,
+            tonic,
+            max_request_bytes,
+        }
     }
 }
 
@@ -53,13 +53,19 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if request.uri().path() != do_get::PATH {
-            return self.tonic.call(request);
+            let answered = self.tonic.call(request);
+            return Box::pin(answered.map(|response| response.map(unreadable::describe)));
         }
-        let service = Arc::clone(&self.service);
+        let Self {
+            dispatcher,
+            max_request_bytes,
+            ..
+        } = self.clone();
         Box::pin(async move {
-            let read =
-                async |request: tonic::Request<arrow_flight::Ticket>| service.read(&request.into_inner().ticket).await;
-            Ok(do_get::answer(request, MAX_REQUEST_BYTES, read).await)
+            let read = async |request| dispatcher.data(request).await;
+            Ok(unreadable::describe(
+                do_get::answer(request, max_request_bytes, read).await,
+            ))
         })
     }
 }

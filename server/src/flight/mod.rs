@@ -1,18 +1,28 @@
-//! The Flight protocol: pure parsers of commands and tickets, FlightInfo, and one short method per RPC.
+//! Arrow Flight: the methods that a service brings, the RPCs that reach them, and what else answers on the same port.
+//!
+//! [`FlightMethods`] is the seam. FlexConnect is one implementation of it; a service of one's own is another, and gets
+//! configuration, authentication, tasks, health and the drain from the server just the same.
 
-mod answer;
 mod body;
-mod command;
-mod descriptor;
+mod call;
 mod dispatch;
 mod do_get;
+mod flexconnect;
+mod fork;
 mod frame;
-mod info;
-mod service;
-mod ticket;
+mod health;
+mod methods;
+mod reflection;
+mod results;
+mod rpc;
+mod unreadable;
 
 pub use body::DataStream;
-pub use command::{CommandError, Invocation};
-pub use dispatch::FlightServer;
-pub use service::{FlexConnectService, Location, Settings};
-pub use ticket::{Ticket, TicketError};
+pub use call::CallContext;
+pub(crate) use dispatch::FlightServer;
+pub use flexconnect::{CommandError, FlexConnect, Invocation, Settings, Ticket, TicketError};
+pub(crate) use fork::Fork;
+pub(crate) use health::{SERVICE as HEALTH, service as health};
+pub use methods::{Answers, FlightMethods, Uploads};
+pub(crate) use reflection::{PREFIX as REFLECTION, services as reflection};
+pub(crate) use rpc::Dispatcher;

@@ -16,7 +16,7 @@ use serde_json::Value;
 pub use call::Call;
 pub use context::ExecutionContext;
 pub use headers::{HeaderValue, Headers};
-pub use load::{LoadContext, SettingError};
+pub use load::LoadContext;
 pub use registry::{LoadError, RegisteredFunction, Registry, RegistryBuilder, RegistryError};
 pub(crate) use run::{FunctionCall, start};
 

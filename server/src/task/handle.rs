@@ -122,6 +122,12 @@ impl Task {
         let _ = self.outcome.set(outcome);
     }
 
+    /// Whether it has ended, in whatever way.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.ending().is_some()
+    }
+
     pub(super) fn ending(&self) -> Option<Ending> {
         self.state.borrow().ending()
     }

@@ -3,28 +3,40 @@
 mod calling;
 mod polling;
 
-use std::sync::Mutex;
+mod actions;
+
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow_flight::decode::FlightRecordBatchStream;
-use futures::TryStreamExt as _;
+use arrow_flight::flight_service_server::FlightService as _;
+use arrow_flight::{
+    Action, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, PollInfo, Ticket as FlightTicket,
+};
+use bytes::Bytes;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use tokio::time::sleep;
-use tonic::Code;
 use tonic::metadata::MetadataValue;
+use tonic::{Code, Request, Response, Status};
 
-use super::*;
+use super::{FlexConnect, Settings};
+use crate::app::{Offered, ServerContext};
+use crate::config::Tables;
 use crate::error::{ErrorInfo, FlightKind};
+use crate::flight::Dispatcher;
 use crate::function::testing::{Scripted, numbers, numbers_schema};
-use crate::function::{Call, Output};
-use crate::task::Limits;
+use crate::function::{Call, FunctionError, Output, Registry};
+use crate::task::{Limits, Tasks};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A service with functions for every case, and a location that changes.
 struct Kit {
-    service: FlexConnectService,
+    service: Dispatcher,
+    tasks: Tasks,
     location: Arc<Mutex<String>>,
 }
 
@@ -68,19 +80,23 @@ fn kit() -> Kit {
         call_deadline: 3 * SECOND,
         result_bytes: 1 << 20,
     });
-    let settings = Settings {
-        polling_interval: SECOND,
-        credentials_header: Some("x-token".into()),
-    };
     let location = Arc::new(Mutex::new("grpc://one:1".to_owned()));
     let advertised = Arc::clone(&location);
-    let service = FlexConnectService::new(
-        Arc::new(registry),
+    let service = Dispatcher::new(ServerContext::new(Offered {
+        tables: Tables::default(),
+        location: Arc::new(move || advertised.lock().expect("not poisoned").clone()),
+        tasks: tasks.clone(),
+        credentials_header: Some("x-token".into()),
+    }));
+    let settings = Settings {
+        polling_interval: SECOND,
+    };
+    service.serve(Arc::new(FlexConnect::new(registry, settings)));
+    Kit {
+        service,
         tasks,
-        settings,
-        Arc::new(move || advertised.lock().expect("not poisoned").clone()),
-    );
-    Kit { service, location }
+        location,
+    }
 }
 
 impl Kit {
@@ -95,6 +111,18 @@ impl Kit {
             .metadata_mut()
             .insert("x-quiver-pollable", MetadataValue::from_static("false"));
         self.service.get_flight_info(request).await.map(Response::into_inner)
+    }
+
+    async fn standard_poll(&self, command: impl Into<Bytes>) -> Result<PollInfo, Status> {
+        let request = Request::new(FlightDescriptor::new_cmd(command));
+        self.service.poll_flight_info(request).await.map(Response::into_inner)
+    }
+
+    async fn act(&self, action: Action) -> Result<Bytes, Status> {
+        let results = self.service.do_action(Request::new(action)).await?.into_inner();
+        let results: Vec<_> = results.try_collect().await?;
+        assert_eq!(results.len(), 1);
+        Ok(results[0].body.clone())
     }
 
     /// Starts a task that is still running when the answer comes; tells its id.
@@ -119,7 +147,7 @@ impl Kit {
     }
 }
 
-type DoGet = Messages<FlightData>;
+type DoGet = BoxStream<'static, Result<FlightData, Status>>;
 
 fn decode(base64: &str) -> Vec<u8> {
     use base64::prelude::{BASE64_STANDARD, Engine as _};

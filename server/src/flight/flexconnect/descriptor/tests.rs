@@ -1,18 +1,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
-use tonic::metadata::MetadataValue;
 
 use super::*;
-
-#[test]
-fn the_presence_of_the_header_decides() {
-    let mut metadata = MetadataMap::new();
-    assert!(!is_pollable(&metadata));
-    metadata.insert("x-quiver-pollable", MetadataValue::from_static("false"));
-    assert!(is_pollable(&metadata));
-    metadata.insert("x-quiver-pollable", MetadataValue::from_static(""));
-    assert!(is_pollable(&metadata));
-}
 
 #[test]
 fn only_commands_have_commands() {

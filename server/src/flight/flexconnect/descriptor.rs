@@ -6,21 +6,15 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use prost::Message as _;
 use serde::Serialize;
-use tonic::metadata::MetadataMap;
 
 use crate::error::FlightError;
 use crate::task::TaskId;
 
 /// Clients that poll say so with this header. Its value does not matter.
-const POLLABLE: &str = "x-quiver-pollable";
+pub(super) const POLLABLE: &str = "x-quiver-pollable";
 
 const RETRY: &[u8] = b"r:";
 const CANCEL: &[u8] = b"c:";
-
-/// Whether the client polls instead of waiting for the end of a call.
-pub(super) fn is_pollable(metadata: &MetadataMap) -> bool {
-    metadata.contains_key(POLLABLE)
-}
 
 /// The command of a descriptor; empty for a path.
 pub(super) fn command(descriptor: FlightDescriptor) -> Result<Bytes, FlightError> {
@@ -67,6 +61,15 @@ fn task_id(bytes: &[u8]) -> Result<String, FlightError> {
         .map_err(|_| FlightError::InvalidArgument("The task id in the descriptor is not valid UTF-8.".to_owned()))
 }
 
+/// What to ask with for a task again.
+pub(super) fn retry_descriptor(task: TaskId) -> FlightDescriptor {
+    descriptor(RETRY, task)
+}
+
+fn descriptor(prefix: &[u8], task: TaskId) -> FlightDescriptor {
+    FlightDescriptor::new_cmd([prefix, task.to_string().as_bytes()].concat())
+}
+
 /// What the error for work in progress carries: the descriptors to poll and to cancel with.
 pub(super) fn retry_info(task: TaskId) -> Vec<u8> {
     #[derive(Serialize)]
@@ -76,14 +79,11 @@ pub(super) fn retry_info(task: TaskId) -> Vec<u8> {
         retry_descriptor: String,
         cancel_descriptor: String,
     }
-    let descriptor = |prefix: &[u8]| {
-        let command = [prefix, task.to_string().as_bytes()].concat();
-        BASE64_STANDARD.encode(FlightDescriptor::new_cmd(command).encode_to_vec())
-    };
+    let encoded = |prefix| BASE64_STANDARD.encode(descriptor(prefix, task).encode_to_vec());
     let info = RetryInfo {
         flight_info: (),
-        retry_descriptor: descriptor(RETRY),
-        cancel_descriptor: descriptor(CANCEL),
+        retry_descriptor: encoded(RETRY),
+        cancel_descriptor: encoded(CANCEL),
     };
     serde_json::to_vec(&info).expect("strings are always JSON")
 }

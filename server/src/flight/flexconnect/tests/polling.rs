@@ -62,6 +62,48 @@ async fn cancelling_is_answered_as_cancelled_and_found_as_failed() {
     assert_eq!(refusal(kit.get_task(&id).await).1, 4);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_standards_polling_answers_soon_and_then_waits() {
+    let kit = kit();
+    let start = tokio::time::Instant::now();
+    let command = call("Sleeps", &json!({"seconds": 1.5}));
+    let first = kit.standard_poll(command.clone()).await.expect("an answer");
+    assert!(start.elapsed() < SECOND / 10, "a client shall know soon what to cancel");
+    let again = first.flight_descriptor.expect("it goes on");
+    let info = first.info.expect("what there is so far");
+    assert_eq!(info.flight_descriptor.as_ref(), Some(&again));
+    assert!(info.endpoint.is_empty() && info.schema.is_empty());
+    assert_eq!((info.total_records, info.total_bytes), (-1, -1));
+    let expires = std::time::SystemTime::try_from(first.expiration_time.expect("the deadline")).expect("a time");
+    let left = expires.duration_since(std::time::SystemTime::now()).expect("to come");
+    assert!(left > 2 * SECOND && left <= 3 * SECOND, "{left:?}");
+
+    let second = kit.standard_poll(again.cmd.clone()).await.expect("an answer");
+    assert_eq!(
+        second.flight_descriptor,
+        Some(again.clone()),
+        "the next one waits as long as others poll"
+    );
+    let last = kit.standard_poll(again.cmd).await.expect("an answer");
+    assert_eq!((last.flight_descriptor, last.progress), (None, None));
+    let info = last.info.expect("the result");
+    assert_eq!(info.flight_descriptor.as_ref().expect("a descriptor").cmd, command);
+    assert_eq!(
+        rows(kit.get(ticket(&info)).await.expect("a stream")).await,
+        [numbers(&[1])]
+    );
+    let quick = kit.standard_poll(call("Rows", &Value::Null)).await.expect("an answer");
+    assert!(quick.flight_descriptor.is_none(), "a quick function needs one request");
+    assert_eq!(
+        refusal(kit.standard_poll("r:x").await).2,
+        "Task with id 'x' does not exist."
+    );
+    assert_eq!(
+        refusal(kit.standard_poll(call("Fails", &Value::Null)).await).2,
+        "no such region"
+    );
+}
+
 #[tokio::test]
 async fn polling_commands_that_are_none() {
     let kit = kit();
@@ -75,16 +117,8 @@ async fn polling_commands_that_are_none() {
 #[tokio::test]
 async fn what_is_not_implemented_says_so_briefly() {
     let kit = kit();
-    let descriptor = || Request::new(FlightDescriptor::new_cmd("x"));
-    let statuses = [
-        kit.service.get_schema(descriptor()).await.map(|_| ()),
-        kit.service.poll_flight_info(descriptor()).await.map(|_| ()),
-        kit.service
-            .do_action(Request::new(Action::new("x", "")))
-            .await
-            .map(|_| ()),
-        kit.service.list_actions(Request::new(Empty {})).await.map(|_| ()),
-    ];
+    let action = Request::new(Action::new("x", ""));
+    let statuses = [kit.service.do_action(action).await.map(|_| ())];
     for status in statuses {
         let status = status.expect_err("not implemented");
         assert_eq!(status.code(), Code::Unimplemented);
@@ -116,7 +150,7 @@ async fn bounds_are_answered_with_backpressure_and_the_end_with_shutting_down() 
             "Too many calls are waiting. Try again later.".to_owned()
         )
     );
-    kit.service.tasks.close();
+    kit.tasks.close();
     assert_eq!(
         refusal(kit.info(sleeps).await),
         (Code::Unavailable, 131_574, "Server is shutting down.".to_owned())

@@ -133,6 +133,28 @@ async fn functions_do_not_see_credentials() {
     assert_eq!(message, "There was an error while running task: x-tenant");
 }
 
+#[tokio::test]
+async fn a_function_tells_its_columns_without_being_called() {
+    let kit = kit();
+    let schema = async |descriptor| {
+        let answer = kit.service.get_schema(Request::new(descriptor)).await?;
+        Ok::<_, Status>(answer.into_inner())
+    };
+    let columns = schema(FlightDescriptor::new_cmd(call("Fails", &json!({"any": 1}))))
+        .await
+        .expect("columns");
+    let columns = Schema::try_from(columns).expect("a schema");
+    assert_eq!(columns, *numbers_schema());
+    assert_eq!(kit.tasks.load().last_call, None, "nothing was called");
+
+    let unknown = schema(FlightDescriptor::new_cmd(call("rows", &Value::Null))).await;
+    let message = "Unsupported FlexConnect function 'rows'.".to_owned();
+    assert_eq!(refusal(unknown), (Code::Unknown, 1, message));
+    let path = schema(FlightDescriptor::new_path(vec!["Rows".into()])).await;
+    let message = "Incorrect FlexConnect function invocation. The invocation payload is not a valid JSON.".to_owned();
+    assert_eq!(refusal(path), (Code::Unknown, 1, message));
+}
+
 #[rstest]
 #[case("", 1, "Incorrect ticket payload. The ticket payload is not a valid JSON.")]
 #[case("[]", 1, "Incorrect ticket payload. The ticket payload is not a JSON object.")]
@@ -211,6 +233,6 @@ async fn a_call_whose_client_goes_away_is_cancelled_and_a_polled_one_is_not() {
     let info = kit.poll(format!("r:{polled}")).await.expect("a result");
     let stream = kit.get(ticket(&info)).await.expect("a stream");
     assert_eq!(rows(stream).await, [numbers(&[1])]);
-    kit.service.tasks.idle().await;
+    kit.tasks.idle().await;
     assert!(start.elapsed() < 3 * SECOND, "the second call would end after 3.5 s");
 }

@@ -1,0 +1,165 @@
+//! What a program serves, said before it starts.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
+use super::{ServerContext, StartError};
+use crate::flight::FlightMethods;
+use crate::function::{FlexConnectFunction, FunctionError, Registry, RegistryBuilder};
+
+/// What a server serves, before it starts.
+///
+/// [`crate::cli::run`] makes a program of it; [`Server::start`] starts it within another one.
+#[derive(Debug)]
+pub struct Server {
+    pub(super) serves: Serves,
+}
+
+/// Functions, or a service of one's own.
+pub(super) enum Serves {
+    Functions(RegistryBuilder),
+    Methods(Factory),
+}
+
+/// Makes the methods of a service once the server has what they need.
+pub(super) type Factory = Box<
+    dyn FnOnce(ServerContext) -> BoxFuture<'static, Result<Arc<dyn FlightMethods>, FunctionError>> + Send + 'static,
+>;
+
+/// Collects what a [`Server`] serves: functions, or the Flight methods of a service. A server of both would have to
+/// guess whom a call is for, so a builder that has one of them does not take the other.
+#[derive(Debug)]
+#[must_use]
+pub struct ServerBuilder<S = Undecided> {
+    serves: S,
+}
+
+/// Nothing was added to the builder so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Undecided;
+
+/// The builder has FlexConnect functions.
+#[derive(Debug, Default)]
+pub struct Functions(RegistryBuilder);
+
+/// The builder has a service of its own.
+pub struct Methods(Factory);
+
+impl Server {
+    /// A server without anything to serve so far.
+    pub const fn builder() -> ServerBuilder {
+        ServerBuilder { serves: Undecided }
+    }
+
+    /// The registry of the functions, not yet loaded.
+    ///
+    /// # Errors
+    /// When a function cannot be served, or the server has Flight methods of its own instead.
+    pub(crate) fn into_registry(self) -> Result<Registry, StartError> {
+        match self.serves {
+            Serves::Functions(functions) => Ok(functions.build()?),
+            Serves::Methods(_) => Err(StartError::NoFunctions),
+        }
+    }
+}
+
+impl ServerBuilder<Undecided> {
+    /// Adds the first function. Clients see functions in the order they were added.
+    pub fn function<F: FlexConnectFunction>(self, function: F) -> ServerBuilder<Functions> {
+        let serves = Functions::default();
+        ServerBuilder { serves }.function(function)
+    }
+
+    /// Serves the Flight methods of a service instead of functions. `make` is called while the server starts: it reads
+    /// its settings from the context, and keeps it to run tasks. Until it is done, clients are answered with `NOT_READY`;
+    /// an error, or a panic, stops the start.
+    ///
+    /// ```
+    /// use flexconnect_server::flight::FlightMethods;
+    /// use flexconnect_server::{FunctionError, Server, ServerContext};
+    ///
+    /// struct Warehouse {
+    ///     server: ServerContext,
+    ///     region: String,
+    /// }
+    ///
+    /// impl FlightMethods for Warehouse {}
+    ///
+    /// async fn warehouse(server: ServerContext) -> Result<Warehouse, FunctionError> {
+    ///     let region = server.settings().get("warehouse.region")?.unwrap_or_else(|| "eu".to_owned());
+    ///     Ok(Warehouse { server, region })
+    /// }
+    ///
+    /// let server = Server::builder().methods(warehouse).build();
+    /// ```
+    pub fn methods<M, Made>(self, make: impl FnOnce(ServerContext) -> Made + Send + 'static) -> ServerBuilder<Methods>
+    where
+        M: FlightMethods,
+        Made: Future<Output = Result<M, FunctionError>> + Send + 'static,
+    {
+        let make = |server| {
+            make(server)
+                .map(|made| made.map(|methods| Arc::new(methods) as _))
+                .boxed()
+        };
+        ServerBuilder {
+            serves: Methods(Box::new(make)),
+        }
+    }
+
+    /// A server without functions, as it starts before somebody has written one.
+    #[must_use]
+    pub fn build(self) -> Server {
+        let serves = Functions::default();
+        ServerBuilder { serves }.build()
+    }
+}
+
+impl ServerBuilder<Functions> {
+    /// Adds a function. Clients see functions in the order they were added.
+    pub fn function<F: FlexConnectFunction>(self, function: F) -> Self {
+        let Functions(functions) = self.serves;
+        Self {
+            serves: Functions(functions.function(function)),
+        }
+    }
+
+    /// The server of these functions. That their names differ is checked when it starts.
+    #[must_use]
+    pub fn build(self) -> Server {
+        let Functions(functions) = self.serves;
+        Server {
+            serves: Serves::Functions(functions),
+        }
+    }
+}
+
+impl ServerBuilder<Methods> {
+    /// The server of this service.
+    #[must_use]
+    pub fn build(self) -> Server {
+        let Methods(make) = self.serves;
+        Server {
+            serves: Serves::Methods(make),
+        }
+    }
+}
+
+impl fmt::Debug for Methods {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Methods").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Serves {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Functions(functions) => functions.fmt(f),
+            Self::Methods(_) => f.debug_struct("Methods").finish_non_exhaustive(),
+        }
+    }
+}

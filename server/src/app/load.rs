@@ -1,0 +1,60 @@
+//! Makes ready what a server serves: functions are loaded, a service is made.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+
+use super::builder::{Factory, Serves};
+use super::{ServerContext, StartError};
+use crate::config::FlexConnectSection;
+use crate::flight::{FlexConnect, FlightMethods, Settings};
+use crate::function::{FunctionError, LoadContext, Registry};
+
+/// What a server serves, as far as it can be checked before anything is opened.
+pub(super) enum Checked {
+    Functions(Registry),
+    Methods(Factory),
+}
+
+impl Checked {
+    pub(super) fn new(serves: Serves) -> Result<Self, StartError> {
+        Ok(match serves {
+            Serves::Functions(functions) => Self::Functions(functions.build()?),
+            Serves::Methods(make) => Self::Methods(make),
+        })
+    }
+
+    /// The methods to serve. May take as long as functions take to load.
+    pub(super) async fn load(
+        self,
+        load: &LoadContext,
+        context: ServerContext,
+        flexconnect: FlexConnectSection,
+    ) -> Result<Arc<dyn FlightMethods>, StartError> {
+        match self {
+            Self::Functions(registry) => {
+                registry.load(load).await?;
+                let functions = registry.iter().map(|function| function.name()).collect::<Vec<_>>();
+                if functions.is_empty() {
+                    tracing::warn!("no_functions_registered");
+                }
+                let json_functions = serde_json::Value::from(functions);
+                tracing::info!(json.functions = %json_functions, "rpc_enabled");
+                let settings = Settings {
+                    polling_interval: flexconnect.polling_interval,
+                };
+                Ok(Arc::new(FlexConnect::new(registry, settings)))
+            }
+            Self::Methods(make) => {
+                let made = AssertUnwindSafe(async move { make(context).await })
+                    .catch_unwind()
+                    .await;
+                let made = made.unwrap_or_else(|_| Err(FunctionError::failed("it panicked")));
+                let methods = made.map_err(StartError::Service)?;
+                tracing::info!("rpc_enabled");
+                Ok(methods)
+            }
+        }
+    }
+}

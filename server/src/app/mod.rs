@@ -1,0 +1,159 @@
+//! Wires the parts of a server together and runs them until the end of a drain.
+
+mod announce;
+mod builder;
+mod context;
+mod load;
+mod running;
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::task::AbortOnDropHandle;
+
+pub use builder::{Functions, Methods, Server, ServerBuilder, Undecided};
+pub(crate) use context::Offered;
+pub use context::ServerContext;
+pub use running::Running;
+
+use crate::admin::{self, Health, Pulse};
+use crate::auth::Authenticator;
+use crate::config::{Config, Tables};
+use crate::drain::Phase;
+use crate::flight::{self, Dispatcher, FlightServer, Fork};
+use crate::function::{FunctionError, LoadContext, LoadError, RegistryError};
+use crate::net::{self, BindError, TlsError};
+use crate::task::{Limits, Tasks};
+use load::Checked;
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A function cannot be served.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A port cannot be opened.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The health endpoint cannot be served.
+    #[error("the health endpoint cannot be started")]
+    Health(#[source] io::Error),
+    /// Reflection cannot be served.
+    #[error("the reflection service cannot be made")]
+    Reflection(#[source] tonic_reflection::server::Error),
+    /// A function failed to load.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The service could not be made.
+    #[error("the service failed to start: {0}")]
+    Service(FunctionError),
+    /// A command is about functions, and there is a service instead.
+    #[error("this program has Flight methods of its own and no functions: use its `start` command")]
+    NoFunctions,
+}
+
+impl Server {
+    /// Starts the server: opens its ports, loads what it serves, and serves. Calls that come before that are answered
+    /// with `NOT_READY`. Dropping the future before it is done closes the Flight port again.
+    ///
+    /// Must be called on a multi-threaded Tokio runtime; the server lives on it.
+    pub async fn start(self, config: Config) -> Result<Running, StartError> {
+        let Config {
+            server,
+            flexconnect,
+            tables,
+            origin: _,
+        } = config;
+        let json_summary = announce::summary(&server, flexconnect.call_deadline, flexconnect.polling_interval);
+        tracing::info!(
+            platform = std::env::consts::OS,
+            arrow_version = arrow::ARROW_VERSION,
+            server_version = env!("CARGO_PKG_VERSION"),
+            json.config = %json_summary,
+            "server_startup"
+        );
+        let serves = Checked::new(self.serves)?;
+        let tls = server.tls.as_ref().map(net::tls::acceptor).transpose()?;
+        let location = net::location(&server.advertise, tls.is_some());
+
+        let (phase, phases) = watch::channel(Phase::Starting);
+        let pulses = [Pulse::new("flight"), Pulse::new("tasks")];
+        let health = Health::new(phases.clone(), pulses.to_vec());
+        if let Some(address) = &server.health {
+            let (listener, _) = net::listen::bind(address, net::listen::HEALTH).await?;
+            admin::serve(listener, health.clone()).map_err(StartError::Health)?;
+            tracing::info!(host = address.host, port = address.port, "health_check_started");
+        }
+        let (listener, address) = net::listen::bind(&server.listen, net::listen::FLIGHT).await?;
+        announce::announce(&server, address, &location);
+
+        let result_bytes = server.tasks.result_bytes.map_or(1 << 30, saturating);
+        let tasks = Tasks::start(Limits {
+            threads: server.tasks.threads,
+            queue: server.tasks.queue_limit,
+            result_ttl: server.tasks.result_ttl,
+            call_deadline: flexconnect.call_deadline,
+            result_bytes,
+        });
+        let authenticator = Authenticator::new(server.authentication);
+        let advertised = location.clone();
+        let context = ServerContext::new(Offered {
+            tables: Tables::new(tables.clone()),
+            location: Arc::new(move || advertised.clone()),
+            tasks: tasks.clone(),
+            credentials_header: authenticator.credentials_header(),
+        });
+        let dispatcher = Dispatcher::new(context.clone());
+        let max_request_bytes = server.answers.max_request_bytes.map_or(result_bytes, saturating);
+        let reflection = server.answers.reflection.then(flight::reflection).transpose();
+        let guarded = Fork {
+            prefix: flight::REFLECTION,
+            matching: reflection.map_err(StartError::Reflection)?,
+            others: FlightServer::new(dispatcher.clone(), max_request_bytes),
+        };
+        let service = Fork {
+            prefix: flight::HEALTH,
+            matching: Some(flight::health(health, phases.clone())),
+            others: net::stack::stack(guarded, phases.clone(), authenticator),
+        };
+        let [flight_pulse, tasks_pulse] = pulses;
+        let accepting = tokio::spawn(net::accept::serve(listener, tls, service, phases, flight_pulse));
+        let accepting = AbortOnDropHandle::new(accepting);
+        let beating = AbortOnDropHandle::new(tokio::spawn(beat(tasks.clone(), tasks_pulse)));
+
+        let load = LoadContext::new(tables, location.clone());
+        dispatcher.serve(serves.load(&load, context, flexconnect).await?);
+        phase.send_replace(Phase::Serving);
+        Ok(Running {
+            address,
+            location,
+            phase,
+            tasks,
+            drain: server.drain,
+            accepting,
+            _beating: beating,
+        })
+    }
+}
+
+/// The tasks live when their locks can be taken and the runtime gets round to it.
+async fn beat(tasks: Tasks, pulse: Pulse) {
+    let mut beat = interval(Pulse::INTERVAL);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        beat.tick().await;
+        let _ = tasks.load();
+        pulse.beat();
+    }
+}
+
+/// A number of bytes that this machine can count.
+fn saturating(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}

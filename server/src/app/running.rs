@@ -1,0 +1,57 @@
+//! A server that serves.
+
+use std::net::SocketAddr;
+
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::config::DrainSettings;
+use crate::drain::{self, Phase};
+use crate::task::{Load, Tasks};
+
+/// A server that serves. Dropping it closes the Flight port and cuts calls off; [`Running::drain`] ends it in order.
+#[derive(Debug)]
+pub struct Running {
+    pub(super) address: SocketAddr,
+    pub(super) location: String,
+    pub(super) phase: watch::Sender<Phase>,
+    pub(super) tasks: Tasks,
+    pub(super) drain: DrainSettings,
+    pub(super) accepting: AbortOnDropHandle<()>,
+    pub(super) _beating: AbortOnDropHandle<()>,
+}
+
+impl Running {
+    /// The address that Flight listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where clients are sent for results.
+    #[must_use]
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// Ends the server in order: serves until the news has spread, finishes what runs, lets results be read. Returns
+    /// what was still pending when the time was up; idle, normally.
+    pub async fn drain(self) -> Load {
+        tracing::info!("server_shutdown_initiated");
+        let left = drain::drain(&self.phase, &self.tasks, self.drain).await;
+        if !left.is_idle() {
+            let Load {
+                queued,
+                running,
+                unread_results,
+                streams,
+                last_call: _,
+            } = left;
+            tracing::warn!(queued, running, unread_results, streams, "drain_timed_out");
+        }
+        // It ends by itself, since the phase is `Stopped`.
+        let _ = self.accepting.await;
+        tracing::info!("server_main_finished");
+        left
+    }
+}

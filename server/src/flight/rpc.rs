@@ -1,0 +1,165 @@
+//! From RPCs to methods: tonic reads the requests, the methods answer, errors become statuses.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use arrow_flight::flight_service_server::FlightService;
+use arrow_flight::{
+    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest, HandshakeResponse,
+    PollInfo, PutResult, Result as ActionResult, SchemaResult, Ticket,
+};
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{Answers, CallContext, DataStream, FlightMethods, Uploads, unreadable};
+use crate::app::ServerContext;
+use crate::error::FlightError;
+
+type Answer<T> = Result<Response<T>, Status>;
+type Messages<T> = BoxStream<'static, Result<T, Status>>;
+
+/// Answers the RPCs of Arrow Flight with the methods of a service. Clones answer with the same ones.
+#[derive(Clone)]
+pub(crate) struct Dispatcher {
+    methods: Arc<OnceLock<Arc<dyn FlightMethods>>>,
+    server: ServerContext,
+}
+
+/// A call that began.
+struct Begun<'d, T> {
+    call: Arc<CallContext>,
+    methods: &'d dyn FlightMethods,
+    message: T,
+}
+
+impl Dispatcher {
+    /// Answers `NOT_READY` until there are methods.
+    pub(crate) fn new(server: ServerContext) -> Self {
+        Self {
+            methods: Arc::default(),
+            server,
+        }
+    }
+
+    /// From now on these methods answer. Only the first ones count.
+    pub(crate) fn serve(&self, methods: Arc<dyn FlightMethods>) {
+        let _ = self.methods.set(methods);
+    }
+
+    /// The data of a ticket. The call is over when it is read, or given up.
+    pub(super) async fn data(&self, request: Request<Ticket>) -> Result<DataStream, FlightError> {
+        let Begun { call, methods, message } = self.begin(request)?;
+        let data = methods.do_get(&call, message).await?;
+        Ok(keep(call, data))
+    }
+
+    fn begin<T>(&self, request: Request<T>) -> Result<Begun<'_, T>, FlightError> {
+        let methods = self.methods.get().ok_or_else(FlightError::not_ready)?;
+        let (metadata, extensions, message) = request.into_parts();
+        Ok(Begun {
+            call: Arc::new(CallContext::new(metadata, &extensions, self.server.clone())),
+            methods: &**methods,
+            message,
+        })
+    }
+}
+
+impl fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatcher").finish_non_exhaustive()
+    }
+}
+
+/// The answers of a call that is over when the last one is sent.
+fn keep<T: Send + 'static>(call: Arc<CallContext>, answers: Answers<T>) -> Answers<T> {
+    answers
+        .map(move |answer| {
+            let _ = &call;
+            answer
+        })
+        .boxed()
+}
+
+/// The answers for tonic.
+fn stream<T: Send + 'static>(call: Arc<CallContext>, answers: Answers<T>) -> Answer<Messages<T>> {
+    let messages = keep(call, answers).map(|answer| answer.map_err(Status::from));
+    Ok(Response::new(messages.boxed()))
+}
+
+/// What the client sends, with the errors of our protocol.
+fn uploads<T: Send + 'static>(messages: Streaming<T>) -> Uploads<T> {
+    messages
+        .map(|message| message.map_err(|status| unreadable::error(&status)))
+        .boxed()
+}
+
+#[async_trait]
+impl FlightService for Dispatcher {
+    type HandshakeStream = Messages<HandshakeResponse>;
+    type ListFlightsStream = Messages<FlightInfo>;
+    type DoGetStream = Messages<FlightData>;
+    type DoPutStream = Messages<PutResult>;
+    type DoExchangeStream = Messages<FlightData>;
+    type DoActionStream = Messages<ActionResult>;
+    type ListActionsStream = Messages<ActionType>;
+
+    async fn list_flights(&self, request: Request<Criteria>) -> Answer<Self::ListFlightsStream> {
+        let Begun { call, methods, message } = self.begin(request)?;
+        let flights = methods.list_flights(&call, message).await?;
+        stream(call, flights)
+    }
+
+    async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Answer<FlightInfo> {
+        let Begun { call, methods, message } = self.begin(request)?;
+        Ok(Response::new(methods.get_flight_info(&call, message).await?))
+    }
+
+    async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Answer<PollInfo> {
+        let Begun { call, methods, message } = self.begin(request)?;
+        Ok(Response::new(methods.poll_flight_info(&call, message).await?))
+    }
+
+    async fn get_schema(&self, request: Request<FlightDescriptor>) -> Answer<SchemaResult> {
+        let Begun { call, methods, message } = self.begin(request)?;
+        Ok(Response::new(methods.get_schema(&call, message).await?))
+    }
+
+    /// For callers in this process: clients are answered without a copy of the data, by [`super::FlightServer`].
+    async fn do_get(&self, request: Request<Ticket>) -> Answer<Self::DoGetStream> {
+        let data = self.data(request).await?;
+        let data = data.map(|message| message.map(FlightData::from).map_err(Status::from));
+        Ok(Response::new(data.boxed()))
+    }
+
+    async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Answer<Self::DoPutStream> {
+        let Begun { call, methods, message } = self.begin(request)?;
+        let results = methods.do_put(&call, uploads(message)).await?;
+        stream(call, results)
+    }
+
+    async fn do_exchange(&self, request: Request<Streaming<FlightData>>) -> Answer<Self::DoExchangeStream> {
+        let Begun { call, methods, message } = self.begin(request)?;
+        let data = methods.do_exchange(&call, uploads(message)).await?;
+        stream(call, data.map(|message| message.map(FlightData::from)).boxed())
+    }
+
+    async fn do_action(&self, request: Request<Action>) -> Answer<Self::DoActionStream> {
+        let Begun { call, methods, message } = self.begin(request)?;
+        let results = methods.do_action(&call, message).await?;
+        stream(call, results)
+    }
+
+    async fn list_actions(&self, request: Request<Empty>) -> Answer<Self::ListActionsStream> {
+        let Begun { call, methods, .. } = self.begin(request)?;
+        let actions = methods.list_actions(&call).await?;
+        stream(call, stream::iter(actions.into_iter().map(Ok)).boxed())
+    }
+
+    async fn handshake(&self, request: Request<Streaming<HandshakeRequest>>) -> Answer<Self::HandshakeStream> {
+        let Begun { call, methods, message } = self.begin(request)?;
+        let responses = methods.handshake(&call, uploads(message)).await?;
+        stream(call, responses)
+    }
+}
