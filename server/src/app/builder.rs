@@ -30,53 +30,32 @@ pub(super) type Factory = Box<
     dyn FnOnce(ServerContext) -> BoxFuture<'static, Result<Arc<dyn FlightMethods>, FunctionError>> + Send + 'static,
 >;
 
-/// Collects what a [`Server`] serves: functions, or the Flight methods of a service. A server of both would have to
-/// guess whom a call is for, so a builder that has one of them does not take the other.
+/// Collects what a [`Server`] serves: functions ([`Server::builder`]), or the Flight methods of a service
+/// ([`Server::service`]). A server of both would have to guess whom a call is for, so there is no such builder.
 #[derive(Debug)]
 #[must_use]
-pub struct ServerBuilder<S = Undecided> {
+pub struct ServerBuilder<S = Functions> {
     serves: S,
 }
 
-/// Nothing was added to the builder so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Undecided;
-
-/// The builder has FlexConnect functions.
+/// What a builder of functions has.
 #[derive(Debug, Default)]
 pub struct Functions(RegistryBuilder);
 
-/// The builder has a service of its own.
+/// What a builder of a service has.
 pub struct Methods(Factory);
 
 impl Server {
-    /// A server without anything to serve so far.
-    pub const fn builder() -> ServerBuilder {
-        ServerBuilder { serves: Undecided }
-    }
-
-    /// The registry of the functions, not yet loaded.
-    ///
-    /// # Errors
-    /// When a function cannot be served, or the server has Flight methods of its own instead.
-    pub(crate) fn into_registry(self) -> Result<Registry, StartError> {
-        match self.serves {
-            Serves::Functions(functions) => Ok(functions.build()?),
-            Serves::Methods(_) => Err(StartError::NoFunctions),
+    /// A server of FlexConnect functions, without any so far.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder {
+            serves: Functions::default(),
         }
     }
-}
 
-impl ServerBuilder<Undecided> {
-    /// Adds the first function. Clients see functions in the order they were added.
-    pub fn function<F: FlexConnectFunction>(self, function: F) -> ServerBuilder<Functions> {
-        let serves = Functions::default();
-        ServerBuilder { serves }.function(function)
-    }
-
-    /// Serves the Flight methods of a service instead of functions. `make` is called while the server starts: it reads
-    /// its settings from the context, and keeps it to run tasks. Until it is done, clients are answered with `NOT_READY`;
-    /// an error, or a panic, stops the start.
+    /// A server of the Flight methods of a service. `make` is called while the server starts: it reads its settings from
+    /// the context, and keeps it to run tasks. Until it is done, clients are answered with `NOT_READY`; an error, or a
+    /// panic, stops the start.
     ///
     /// ```
     /// use flexconnect_server::flight::FlightMethods;
@@ -94,9 +73,9 @@ impl ServerBuilder<Undecided> {
     ///     Ok(Warehouse { server, region })
     /// }
     ///
-    /// let server = Server::builder().methods(warehouse).build();
+    /// let server = Server::service(warehouse).build();
     /// ```
-    pub fn methods<M, Made>(self, make: impl FnOnce(ServerContext) -> Made + Send + 'static) -> ServerBuilder<Methods>
+    pub fn service<M, Made>(make: impl FnOnce(ServerContext) -> Made + Send + 'static) -> ServerBuilder<Methods>
     where
         M: FlightMethods,
         Made: Future<Output = Result<M, FunctionError>> + Send + 'static,
@@ -111,11 +90,15 @@ impl ServerBuilder<Undecided> {
         }
     }
 
-    /// A server without functions, as it starts before somebody has written one.
-    #[must_use]
-    pub fn build(self) -> Server {
-        let serves = Functions::default();
-        ServerBuilder { serves }.build()
+    /// The registry of the functions, not yet loaded.
+    ///
+    /// # Errors
+    /// When a function cannot be served, or the server has Flight methods of its own instead.
+    pub(crate) fn into_registry(self) -> Result<Registry, StartError> {
+        match self.serves {
+            Serves::Functions(functions) => Ok(functions.build()?),
+            Serves::Methods(_) => Err(StartError::NoFunctions),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 
-pub use builder::{Functions, Methods, Server, ServerBuilder, Undecided};
+pub use builder::{Functions, Methods, Server, ServerBuilder};
 pub(crate) use context::Offered;
 pub use context::ServerContext;
 pub use running::Running;
