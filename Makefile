@@ -11,7 +11,7 @@ SCRIPTS := .ci/run examples/demo $(shell grep -rlE '^\#!.*\b(ba)?sh$$' tests --i
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-demo test-compat test-sandbox test-control-plane test-e2e programs lint audit \
-	generate bench setup
+	generate bench bench-server bench-criterion soak setup
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,8 +70,28 @@ generate: ## Refresh the generated files
 	cargo run --quiet -p flexconnect-operator -- crd > crds/flexconnectserver.yaml
 	cargo run --quiet -p flexconnect-server -- config reference > docs/reference/configuration.md
 
-bench: ## Criterion benches of the pure code, in release mode
-	cargo bench -p flexconnect-server -p flexconnect-operator
+# ONLY=server or ONLY=criterion runs one half, ROWS=tiny,wide some of the server's figures, QUICK=1 only tries them.
+BENCH := $(CARGO_TARGET_DIR)/release/flexconnect-bench
+BENCH_ARGUMENTS = --python $(PYTHON) --out $(CARGO_TARGET_DIR)/reports
+ifneq ($(filter-out server criterion,$(ONLY)),)
+$(error ONLY=$(ONLY): there are server and criterion)
+endif
+
+bench: $(if $(ONLY),bench-$(ONLY),bench-server bench-criterion) ## Speed and memory beside the vendor's server, in target/reports (15 min; QUICK=1: 3)
+
+bench-server:
+	@tests/setup python
+	@echo "building the server and its load client in release mode (6 min the first time)"
+	@cargo build --quiet --release -p flexconnect-bench
+	@$(BENCH) run $(BENCH_ARGUMENTS) $(if $(ROWS),--rows $(ROWS)) $(if $(QUICK),--quick)
+
+bench-criterion:
+	cargo bench --quiet -p flexconnect-server -p flexconnect-operator --benches -- $(if $(QUICK),--quick)
+
+soak: ## Mixed calls with cancels, disconnects and panics for MINUTES (10): memory flat, no task lost
+	@tests/setup python
+	@cargo build --quiet --release -p flexconnect-bench
+	@$(BENCH) soak --minutes $(or $(MINUTES),10) $(BENCH_ARGUMENTS)
 
 setup: ## Install everything that the tests and checks need (the other targets do it by themselves)
 	@tests/setup all
