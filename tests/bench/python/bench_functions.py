@@ -60,7 +60,7 @@ class Tiny(FlexConnectFunction):
 
 
 class Wide(FlexConnectFunction):
-    """257 MiB, read by the first call and kept."""
+    """258 MiB, read by the first call and kept."""
 
     Name = "Wide"
     Schema = _wide_schema()

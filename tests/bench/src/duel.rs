@@ -89,11 +89,16 @@ impl<'a> Ring<'a> {
         }
         if disturbed > 0 {
             let name = &row.name;
-            self.lab
-                .progress
-                .warn(&format!("{name}: other programs were at work in {disturbed} measurements"));
+            self.lab.progress.warn(&format!(
+                "{name}: other programs were at work in {disturbed} measurements"
+            ));
         }
-        let of = |contender| contenders.iter().position(|&other| other == contender).map(|at| &samples[at][..]);
+        let of = |contender| {
+            contenders
+                .iter()
+                .position(|&other| other == contender)
+                .map(|at| &samples[at][..])
+        };
         figures.extend(row.expected.iter().map(|expected| figure(row, expected, of)));
         Ok(())
     }
@@ -124,9 +129,9 @@ impl<'a> Ring<'a> {
             Contender::Limit(Limit::Tcp { streams, write }) => {
                 limit(timing, &all, |window| limits::send(streams, write, None, window))
             }
-            Contender::Limit(Limit::Tls) => {
-                limit(timing, &all, |window| limits::send(1, 16 << 10, Some(certificate), window))
-            }
+            Contender::Limit(Limit::Tls) => limit(timing, &all, |window| {
+                limits::send(1, 16 << 10, Some(certificate), window)
+            }),
             Contender::Limit(Limit::Echo) => {
                 let work = Work::call(Step::Echo, "Echo", &json!({}), 0);
                 measure(&self.echo.target, &load(work, row), timing, &[self.echo.pid()], &all)
@@ -152,19 +157,22 @@ impl<'a> Ring<'a> {
             Kind::Sleep => Work::sleep(100),
             Kind::Stream => Work::call(Step::AskAndRead, "Stream", &json!({}), wide),
             Kind::SmallBatches => Work::call(Step::AskAndRead, "SmallBatches", &json!({}), small),
-            Kind::Wide => match self.stored.get(&maker) {
-                Some(work) => work.clone(),
-                None => {
-                    let target = self.server(maker)?.target.clone();
-                    let work = runtime()?.block_on(async {
-                        let connection = connect(&target, Frame::Large).await?;
-                        anyhow::Ok(Work::stored(&connection, "Wide", wide).await?)
-                    })?;
-                    self.stored.insert(maker, work.clone());
-                    work
-                }
-            },
+            Kind::Wide => return self.stored(maker, wide),
         })
+    }
+
+    /// The work of reading `Wide` over and over; it is asked for once, and kept by the server for the whole stage.
+    fn stored(&mut self, maker: Maker, rows: i64) -> anyhow::Result<Work> {
+        if let Some(work) = self.stored.get(&maker) {
+            return Ok(work.clone());
+        }
+        let target = self.server(maker)?.target.clone();
+        let work = runtime()?.block_on(async {
+            let connection = connect(&target, Frame::Large).await?;
+            anyhow::Ok(Work::stored(&connection, "Wide", rows).await?)
+        })?;
+        self.stored.insert(maker, work.clone());
+        Ok(work)
     }
 }
 
@@ -192,7 +200,13 @@ fn contenders(row: &Row) -> Vec<Contender> {
 
 fn figure<'a>(row: &Row, expected: &Expectation, of: impl Fn(Contender) -> Option<&'a [Sample]>) -> Figure {
     let &Expectation { metric, against, goal } = expected;
-    let values = |contender| of(contender).unwrap_or_default().iter().map(|sample| metric.of(sample)).collect::<Vec<_>>();
+    let values = |contender| {
+        of(contender)
+            .unwrap_or_default()
+            .iter()
+            .map(|sample| metric.of(sample))
+            .collect::<Vec<_>>()
+    };
     let ours = values(Contender::Server(Maker::Ours));
     let name = format!("{}: {}", row.name, metric.name());
     let (baseline, against) = match against {
@@ -201,6 +215,10 @@ fn figure<'a>(row: &Row, expected: &Expectation, of: impl Fn(Contender) -> Optio
         Against::Limit(limit) => (values(Contender::Limit(limit)), limit.name()),
         Against::Bound(bound) => (vec![bound; ours.len()], "the most possible"),
     };
-    let name = if against == "vendor" { name } else { format!("{name} of {against}") };
+    let name = if against == "vendor" {
+        name
+    } else {
+        format!("{name} of {against}")
+    };
     Figure::paired(name, metric.unit(), metric.better(), (&ours, &baseline), against, goal)
 }

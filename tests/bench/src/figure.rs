@@ -89,7 +89,11 @@ impl Figure {
         against: &'static str,
         goal: Option<Goal>,
     ) -> Self {
-        let ratios: Vec<_> = values.iter().zip(baselines).map(|(value, baseline)| value / baseline).collect();
+        let ratios: Vec<_> = values
+            .iter()
+            .zip(baselines)
+            .map(|(value, baseline)| value / baseline)
+            .collect();
         Self {
             name,
             unit,
@@ -133,7 +137,11 @@ impl Figure {
     }
 
     fn reaches(&self, bound: f64) -> bool {
-        let judged = if self.baseline.is_some() { self.ratio } else { self.value };
+        let judged = if self.baseline.is_some() {
+            self.ratio
+        } else {
+            self.value
+        };
         judged.is_some_and(|spread| self.better.reaches(spread.median, bound))
     }
 
@@ -169,13 +177,27 @@ mod tests {
     use super::*;
 
     fn figure(better: Better, values: &[f64], goal: Goal) -> Figure {
-        Figure::paired("x".to_owned(), "ms", better, (values, &[2.0, 4.0, 8.0]), "vendor", Some(goal))
+        Figure::paired(
+            "x".to_owned(),
+            "ms",
+            better,
+            (values, &[2.0, 4.0, 8.0]),
+            "vendor",
+            Some(goal),
+        )
     }
 
     #[test]
     fn the_median_of_the_ratios_is_judged_not_the_ratio_of_the_medians() {
         let figure = figure(Better::Higher, &[20.0, 8.0, 24.0], Goal::at(4.0).or(3.0));
-        assert_eq!(figure.ratio, Some(Spread { median: 3.0, low: 2.0, high: 10.0 }));
+        assert_eq!(
+            figure.ratio,
+            Some(Spread {
+                median: 3.0,
+                low: 2.0,
+                high: 10.0
+            })
+        );
         assert_eq!((figure.met(), figure.reaches_target()), (Some(true), Some(false)));
     }
 
@@ -190,6 +212,9 @@ mod tests {
     fn nothing_measured_is_not_met() {
         let figure = Figure::single("x", "ms", Better::Lower, &[], Some(Goal::at(1.0)));
         assert_eq!(figure.met(), Some(false));
-        assert_eq!(Figure::single("x", "ms", Better::Lower, &[f64::NAN], Some(Goal::at(1.0))).met(), Some(false));
+        assert_eq!(
+            Figure::single("x", "ms", Better::Lower, &[f64::NAN], Some(Goal::at(1.0))).met(),
+            Some(false)
+        );
     }
 }

@@ -38,8 +38,8 @@ const COPY: &str = "memcpy";
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Run(run) => measure(run),
-        Command::Soak(arguments) => soak(arguments),
+        Command::Run(run) => measure(&run),
+        Command::Soak(arguments) => soak(&arguments),
         Command::List => {
             println!("{}", groups().into_iter().collect::<Vec<_>>().join("\n"));
             Ok(())
@@ -57,17 +57,26 @@ fn main() -> ExitCode {
 
 fn groups() -> BTreeSet<&'static str> {
     let rows = plan::rows(machine::cores()).into_iter().map(|row| row.group);
-    rows.chain(scenario::ALL.iter().map(|scenario| scenario.group)).chain([COPY]).collect()
+    rows.chain(scenario::ALL.iter().map(|scenario| scenario.group))
+        .chain([COPY])
+        .collect()
 }
 
-fn measure(run: Run) -> anyhow::Result<()> {
+fn measure(run: &Run) -> anyhow::Result<()> {
     let known = groups();
     if let Some(unknown) = run.rows.iter().find(|name| !known.contains(name.as_str())) {
         bail!("there is no group '{unknown}': `flexconnect-bench list` tells them");
     }
     let chosen = |group: &str| run.rows.is_empty() || run.rows.iter().any(|name| name == group);
-    let rows: Vec<_> = plan::rows(machine::cores()).into_iter().filter(|row| chosen(row.group)).collect();
-    let scenarios: Vec<_> = scenario::ALL.iter().filter(|scenario| chosen(scenario.group)).copied().collect();
+    let rows: Vec<_> = plan::rows(machine::cores())
+        .into_iter()
+        .filter(|row| chosen(row.group))
+        .collect();
+    let scenarios: Vec<_> = scenario::ALL
+        .iter()
+        .filter(|scenario| chosen(scenario.group))
+        .copied()
+        .collect();
     let repetitions = run.repetitions.unwrap_or(if run.quick { 2 } else { 5 }).max(1);
     let facts = Facts::gather(&run.programs.python, repetitions);
     let folder = tempfile::tempdir()?;
@@ -90,16 +99,16 @@ fn measure(run: Run) -> anyhow::Result<()> {
     }
 }
 
-fn soak(Soak { minutes, programs }: Soak) -> anyhow::Result<()> {
+fn soak(Soak { minutes, programs }: &Soak) -> anyhow::Result<()> {
     let facts = Facts::gather(&programs.python, 1);
     let folder = tempfile::tempdir()?;
     let lab = Lab {
-        installation: install(&programs, &folder)?,
+        installation: install(programs, &folder)?,
         effort: Effort::Full,
         repetitions: 1,
-        progress: Progress::of(usize::try_from(minutes)?)?,
+        progress: Progress::of(usize::try_from(*minutes)?)?,
     };
-    let figures = scenario::soak(&lab, minutes)?;
+    let figures = scenario::soak(&lab, *minutes)?;
     drop(lab);
     report::publish("soak", &programs.out, &facts, &figures)
 }
@@ -125,10 +134,16 @@ fn copying(lab: &Lab) -> Figure {
 
 fn install(programs: &Programs, folder: &tempfile::TempDir) -> anyhow::Result<Installation> {
     let here = std::env::current_exe()?;
-    let ours = programs.server.clone().unwrap_or_else(|| here.with_file_name("flexconnect-bench-server"));
+    let ours = programs
+        .server
+        .clone()
+        .unwrap_or_else(|| here.with_file_name("flexconnect-bench-server"));
     for program in [&ours, &programs.python.join("gooddata-flight-server")] {
         if !program.is_file() {
-            bail!("{} is not there: `make bench` builds and installs what is needed", program.display());
+            bail!(
+                "{} is not there: `make bench` builds and installs what is needed",
+                program.display()
+            );
         }
     }
     let functions = fs::canonicalize(&programs.functions)

@@ -75,7 +75,7 @@ pub(crate) enum Kind {
     Cpu,
     /// The same of one that sleeps for 100 ms.
     Sleep,
-    /// DoGet of a stored table of 257 MiB.
+    /// DoGet of a stored table of 258 MiB.
     Wide,
     /// GetFlightInfo and DoGet of a stream of the same batches.
     Stream,
@@ -172,7 +172,8 @@ fn tiny() -> Vec<Row> {
     };
     vec![
         row(1, Goal::at(14.5).or(11.4), 22.0, Goal::at(1.0 / 9.5)),
-        row(8, Goal::at(29.0).or(22.4), 36.0, Goal::at(1.0 / 11.0).or(1.0 / 8.7)).show(Metric::Calls, Against::Limit(Limit::Echo)),
+        row(8, Goal::at(29.0).or(22.4), 36.0, Goal::at(1.0 / 11.0).or(1.0 / 8.7))
+            .show(Metric::Calls, Against::Limit(Limit::Echo)),
         row(32, Goal::at(39.0).or(27.7), 46.0, Goal::at(1.0 / 18.0)),
         row(128, Goal::at(34.0).or(31.0), 39.0, Goal::at(1.0 / 29.0)),
         Row::new("info", "GetFlightInfo c=8", Stage::Calls, Kind::Info, 8)
@@ -185,10 +186,16 @@ fn tiny() -> Vec<Row> {
 
 fn tiny_tls() -> Vec<Row> {
     let row = |clients: usize, calls: f64| {
-        Row::new("tiny-tls", format!("tiny TLS c={clients}"), Stage::CallsTls, Kind::Tiny, clients)
-            .expect(Metric::Calls, Against::Vendor, Goal::at(calls))
-            .show(Metric::CpuPerCall, Against::Vendor)
-            .show(Metric::P99, Against::Vendor)
+        Row::new(
+            "tiny-tls",
+            format!("tiny TLS c={clients}"),
+            Stage::CallsTls,
+            Kind::Tiny,
+            clients,
+        )
+        .expect(Metric::Calls, Against::Vendor, Goal::at(calls))
+        .show(Metric::CpuPerCall, Against::Vendor)
+        .show(Metric::P99, Against::Vendor)
     };
     vec![row(1, 11.0), row(8, 23.0), row(32, 30.0), row(128, 32.0)]
 }
@@ -207,9 +214,15 @@ fn cpu(cores: usize) -> Vec<Row> {
 #[expect(clippy::cast_precision_loss, reason = "clients are few")]
 fn sleep() -> Vec<Row> {
     let row = |clients: usize, share: f64| {
-        Row::new("sleep", format!("sleep 100 ms c={clients}"), Stage::Waiting, Kind::Sleep, clients)
-            .expect(Metric::Calls, Against::Bound(clients as f64 / 0.1), Goal::at(share))
-            .expect(Metric::P99, Against::Nothing, Goal::at(107.0))
+        Row::new(
+            "sleep",
+            format!("sleep 100 ms c={clients}"),
+            Stage::Waiting,
+            Kind::Sleep,
+            clients,
+        )
+        .expect(Metric::Calls, Against::Bound(clients as f64 / 0.1), Goal::at(share))
+        .expect(Metric::P99, Against::Nothing, Goal::at(107.0))
     };
     vec![
         row(32, 0.97).show(Metric::Calls, Against::Vendor),
@@ -219,7 +232,12 @@ fn sleep() -> Vec<Row> {
 }
 
 fn wide() -> Vec<Row> {
-    let tcp = |streams| Against::Limit(Limit::Tcp { streams, write: 256 << 10 });
+    let tcp = |streams| {
+        Against::Limit(Limit::Tcp {
+            streams,
+            write: 256 << 10,
+        })
+    };
     let row = |name: &str, clients| Row::new("wide", format!("wide {name}"), Stage::Bulk, Kind::Wide, clients);
     vec![
         row("1 stream, 1M frames", 1)
@@ -234,17 +252,31 @@ fn wide() -> Vec<Row> {
         row("1 stream, 16K frames", 1)
             .small_frames()
             .expect(Metric::Throughput, Against::Vendor, Goal::at(1.0).or(0.70))
-            .show(Metric::Throughput, Against::Limit(Limit::Tcp { streams: 1, write: 16 << 10 })),
-        row("4 streams, 16K frames", 4)
-            .small_frames()
-            .expect(Metric::Throughput, Against::Vendor, Goal::at(1.0).or(0.88)),
+            .show(
+                Metric::Throughput,
+                Against::Limit(Limit::Tcp {
+                    streams: 1,
+                    write: 16 << 10,
+                }),
+            ),
+        row("4 streams, 16K frames", 4).small_frames().expect(
+            Metric::Throughput,
+            Against::Vendor,
+            Goal::at(1.0).or(0.88),
+        ),
     ]
 }
 
 fn wide_tls() -> Vec<Row> {
     let raw = Against::Limit(Limit::Tls);
     let row = |name: &str, clients| {
-        Row::new("wide-tls", format!("wide TLS {name}"), Stage::BulkTls, Kind::Wide, clients)
+        Row::new(
+            "wide-tls",
+            format!("wide TLS {name}"),
+            Stage::BulkTls,
+            Kind::Wide,
+            clients,
+        )
     };
     vec![
         row("1 stream, 16K frames", 1)
@@ -271,10 +303,22 @@ fn streams() -> Vec<Row> {
         Row::new("stream", "stream of wide batches", Stage::Bulk, Kind::Stream, 1)
             .expect(Metric::Throughput, Against::Vendor, Goal::at(1.1).or(0.98))
             .expect(Metric::FirstByte, Against::Vendor, Goal::at(1.0 / 3.4).or(1.0 / 2.8)),
-        Row::new("small-batches", "stream of small batches c=1", Stage::Calls, Kind::SmallBatches, 1)
-            .expect(Metric::Messages, Against::Vendor, Goal::at(10.0)),
-        Row::new("small-batches", "stream of small batches c=8", Stage::Calls, Kind::SmallBatches, 8)
-            .expect(Metric::Messages, Against::Vendor, Goal::at(10.0)),
+        Row::new(
+            "small-batches",
+            "stream of small batches c=1",
+            Stage::Calls,
+            Kind::SmallBatches,
+            1,
+        )
+        .expect(Metric::Messages, Against::Vendor, Goal::at(10.0)),
+        Row::new(
+            "small-batches",
+            "stream of small batches c=8",
+            Stage::Calls,
+            Kind::SmallBatches,
+            8,
+        )
+        .expect(Metric::Messages, Against::Vendor, Goal::at(10.0)),
     ]
 }
 
@@ -287,7 +331,8 @@ mod tests {
         let mut names: Vec<_> = rows(2)
             .iter()
             .flat_map(|row| {
-                let name = |expected: &Expectation| format!("{} {:?} {:?}", row.name, expected.metric, expected.against);
+                let name =
+                    |expected: &Expectation| format!("{} {:?} {:?}", row.name, expected.metric, expected.against);
                 row.expected.iter().map(name).collect::<Vec<_>>()
             })
             .collect();
@@ -301,7 +346,11 @@ mod tests {
     fn what_must_be_reached_is_never_more_than_what_is_aimed_for() {
         for row in rows(4) {
             for Expectation { metric, goal, .. } in row.expected {
-                assert!(goal.is_none_or(|goal| metric.better().reaches(goal.target, goal.floor)), "{}", row.name);
+                assert!(
+                    goal.is_none_or(|goal| metric.better().reaches(goal.target, goal.floor)),
+                    "{}",
+                    row.name
+                );
             }
         }
     }

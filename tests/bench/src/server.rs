@@ -19,7 +19,7 @@ use crate::machine::tree;
 
 /// What callers show.
 pub(crate) const TOKEN: &str = "the-token-of-the-benchmark";
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
 /// Whose server it is.
@@ -80,7 +80,10 @@ impl Server {
         let [flight, health, metrics] = free_ports()?;
         let name = format!("{maker:?}-{}", flight.port()).to_lowercase();
         let file = installation.folder.join(format!("{name}.toml"));
-        fs::write(&file, configuration(maker, installation, setup, [flight, health, metrics]))?;
+        fs::write(
+            &file,
+            configuration(maker, installation, setup, [flight, health, metrics]),
+        )?;
         let mut command = command(maker, installation, &file);
         match &installation.logs {
             None => command.stdout(Stdio::null()).stderr(Stdio::null()),
@@ -109,7 +112,9 @@ impl Server {
     }
 
     fn await_ready(&mut self, health: SocketAddr, began: Instant) -> anyhow::Result<()> {
-        while get(health, "/ready").is_none_or(|answer| !answer.starts_with("HTTP/1.1 204") && !answer.starts_with("HTTP/1.0 204")) {
+        while get(health, "/ready")
+            .is_none_or(|answer| !answer.starts_with("HTTP/1.1 204") && !answer.starts_with("HTTP/1.0 204"))
+        {
             if let Some(status) = self.child.try_wait()? {
                 bail!("it ended with {status}");
             }
@@ -137,7 +142,10 @@ impl Server {
 
     /// Asks it to end, and takes the exit code; a server that stays must be killed, which is an error.
     pub(crate) fn stop(mut self) -> anyhow::Result<()> {
-        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).context("no such process")?;
+        let pid = i32::try_from(self.pid())
+            .ok()
+            .and_then(Pid::from_raw)
+            .context("no such process")?;
         kill_process(pid, Signal::TERM)?;
         let asked = Instant::now();
         while asked.elapsed() < ENDS_WITHIN {
@@ -172,7 +180,11 @@ fn command(maker: Maker, installation: &Installation, file: &Path) -> Command {
     }
     command.arg("--config").arg(file).stdin(Stdio::null());
     command.env_clear();
-    command.envs(["PATH", "HOME", "LANG", "TMPDIR"].iter().filter_map(|&name| Some((name, std::env::var_os(name)?))));
+    command.envs(
+        ["PATH", "HOME", "LANG", "TMPDIR"]
+            .iter()
+            .filter_map(|&name| Some((name, std::env::var_os(name)?))),
+    );
     command.env("PYTHONPATH", &installation.functions);
     command.env("FLEXCONNECT_BENCH_WIDE", &installation.wide);
     command
@@ -220,7 +232,11 @@ fn configuration(maker: Maker, installation: &Installation, setup: &Setup, ports
 fn get(address: SocketAddr, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+    .ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     Some(answer)

@@ -100,7 +100,9 @@ pub(super) async fn start(connection: &Connection, method: Method, message: Byte
         .path_and_query(method.path())
         .build()
         .map_err(|error| CallError::Answer(error.to_string()))?;
-    let mut request = Request::post(uri).body(()).map_err(|error| CallError::Answer(error.to_string()))?;
+    let mut request = Request::post(uri)
+        .body(())
+        .map_err(|error| CallError::Answer(error.to_string()))?;
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(TE, HeaderValue::from_static("trailers"));

@@ -113,8 +113,13 @@ mod tests {
         assert_eq!(status(&headers), None);
         headers.insert("grpc-status", "4".parse().unwrap());
         let retry = TOLERANT.encode(r#"{"flight_info":null,"retry_descriptor":"cg==","cancel_descriptor":"Yw=="}"#);
-        let details = TOLERANT.encode(format!(r#"{{"msg":"retry","detail":null,"code":65637,"body":"{retry}"}}"#));
-        headers.insert("grpc-status-details-bin", details.trim_end_matches('=').parse().unwrap());
+        let details = TOLERANT.encode(format!(
+            r#"{{"msg":"retry","detail":null,"code":65637,"body":"{retry}"}}"#
+        ));
+        headers.insert(
+            "grpc-status-details-bin",
+            details.trim_end_matches('=').parse().unwrap(),
+        );
         let Status { number, info, .. } = status(&headers).unwrap();
         let info = info.unwrap();
         assert_eq!((number, info.code), (4, IN_PROGRESS));

@@ -118,7 +118,11 @@ mod tests {
             for chunk in answer.chunks(size) {
                 frames.push(chunk).unwrap();
             }
-            assert_eq!(frames.finish().unwrap(), Totals { messages: 3, rows: 17 }, "chunks of {size}");
+            assert_eq!(
+                frames.finish().unwrap(),
+                Totals { messages: 3, rows: 17 },
+                "chunks of {size}"
+            );
         }
     }
 
@@ -133,7 +137,13 @@ mod tests {
     #[test]
     fn what_is_not_flight_data_is_told() {
         let mut frames = Frames::default();
-        assert!(matches!(frames.push(&[0, 0, 0, 0, 2, 0xff, 0xff]), Err(FrameError::NotFlightData)));
-        assert!(matches!(Frames::default().push(&[1, 0, 0, 0, 0]), Err(FrameError::Compressed)));
+        assert!(matches!(
+            frames.push(&[0, 0, 0, 0, 2, 0xff, 0xff]),
+            Err(FrameError::NotFlightData)
+        ));
+        assert!(matches!(
+            Frames::default().push(&[1, 0, 0, 0, 0]),
+            Err(FrameError::Compressed)
+        ));
     }
 }

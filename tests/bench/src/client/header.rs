@@ -34,7 +34,8 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Message { version, header_type, header, body_length }, RecordBatch { length, … }
+/// The second and third field of a `Message` are the kind of its header and the header, the first of a `RecordBatch` its
+/// rows.
 fn rows_of_message(message: &[u8]) -> Option<u64> {
     let table = u32_at(message, 0)?;
     let kind = *message.get(field(message, table, 1)?)?;

@@ -11,4 +11,4 @@ mod header;
 pub(crate) use call::{Chunk, Method, framed, read, request, ticket_of, unary};
 pub(crate) use connect::{Connection, Frame, Target, connect};
 pub(crate) use download::download;
-pub(crate) use failure::{BACKPRESSURE, CANCELLED, CallError, FAILED, IN_PROGRESS};
+pub(crate) use failure::{BACKPRESSURE, CANCELLED, CallError, ErrorInfo, FAILED, IN_PROGRESS};

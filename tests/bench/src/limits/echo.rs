@@ -34,7 +34,10 @@ impl Echo {
         let mut line = String::new();
         let output = child.stdout.take().context("the echo server has no output")?;
         BufReader::new(output).read_line(&mut line)?;
-        let address = line.trim().parse().context("the echo server did not tell its address")?;
+        let address = line
+            .trim()
+            .parse()
+            .context("the echo server did not tell its address")?;
         Ok(Self {
             child,
             target: Target {
@@ -90,7 +93,8 @@ async fn connection(stream: TcpStream) -> Result<(), h2::Error> {
 
 fn answer(mut response: SendResponse<Bytes>) -> Result<(), h2::Error> {
     let mut head = Response::new(());
-    head.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    head.headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     let mut body: SendStream<Bytes> = response.send_response(head, false)?;
     body.send_data(Bytes::from_static(ANSWER), false)?;
     let mut trailers = HeaderMap::new();

@@ -45,7 +45,8 @@ pub(crate) fn send(
             senders.push(scope.spawn(move || match certificate {
                 None => push(to, write, window),
                 Some(certificate) => {
-                    let connection = ServerConnection::new(Arc::clone(&certificate.server)).map_err(io::Error::other)?;
+                    let connection =
+                        ServerConnection::new(Arc::clone(&certificate.server)).map_err(io::Error::other)?;
                     push(StreamOwned::new(connection, to), write, window)
                 }
             }));

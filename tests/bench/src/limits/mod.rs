@@ -24,7 +24,10 @@ pub(crate) enum Limit {
 impl Limit {
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Tcp { streams: 1, write: ..=16_384 } => "loopback TCP, 16K writes",
+            Self::Tcp {
+                streams: 1,
+                write: ..=16_384,
+            } => "loopback TCP, 16K writes",
             Self::Tcp { streams: 1, .. } => "loopback TCP",
             Self::Tcp { .. } => "loopback TCP, 4 streams",
             Self::Tls => "raw rustls",

@@ -31,7 +31,11 @@ pub(crate) struct Load {
 /// Calls a server until the window closes. The first call that fails, or has not the rows that it should, is an error.
 pub(crate) fn drive(target: &Target, load: &Load, window: Window) -> anyhow::Result<Tally> {
     let threads = if load.bulk { load.clients.min(BULK_THREADS) } else { 1 };
-    let connections = if load.bulk { load.clients } else { load.clients.min(CONNECTIONS) };
+    let connections = if load.bulk {
+        load.clients
+    } else {
+        load.clients.min(CONNECTIONS)
+    };
     let mut tally = Tally::new()?;
     thread::scope(|scope| {
         let running: Vec<_> = (0..threads)
@@ -42,7 +46,9 @@ pub(crate) fn drive(target: &Target, load: &Load, window: Window) -> anyhow::Res
             })
             .collect();
         for thread in running {
-            let part = thread.join().map_err(|_| anyhow!("a thread of the load client panicked"))??;
+            let part = thread
+                .join()
+                .map_err(|_| anyhow!("a thread of the load client panicked"))??;
             tally.add(&part)?;
         }
         Ok(tally)

@@ -6,6 +6,6 @@ mod tally;
 mod work;
 
 pub(crate) use closed::{Load, drive, runtime};
-pub(crate) use open::{Flood, flood};
+pub(crate) use open::flood;
 pub(crate) use tally::{Tally, Window};
-pub(crate) use work::{Event, Step, Work, call};
+pub(crate) use work::{Step, Work, call};

@@ -48,7 +48,12 @@ impl Work {
 
     /// A call that sleeps.
     pub(crate) fn sleep(milliseconds: u32) -> Self {
-        Self::call(Step::AskAndRead, "Sleep", &json!({"ms": milliseconds}), tables::TINY_ROWS)
+        Self::call(
+            Step::AskAndRead,
+            "Sleep",
+            &json!({"ms": milliseconds}),
+            tables::TINY_ROWS,
+        )
     }
 
     /// A call that computes for 50 ms.

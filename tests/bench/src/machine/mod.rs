@@ -1,7 +1,7 @@
 //! What processes and the machine use, as the kernel counts it.
 
-mod processor;
 mod memory;
+mod processor;
 mod tree;
 
 pub(crate) use memory::{Memory, Watch, memory, threads};

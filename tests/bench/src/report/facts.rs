@@ -31,7 +31,11 @@ impl Facts {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let processor = read("/proc/cpuinfo")
             .lines()
-            .find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim().to_owned()))
+            .find_map(|line| {
+                line.strip_prefix("model name")?
+                    .split_once(':')
+                    .map(|(_, name)| name.trim().to_owned())
+            })
             .unwrap_or_else(|| "processor of unknown kind".to_owned());
         let versions = Command::new(python.join("python")).args(["-c", VERSIONS]).output();
         let vendor = versions.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
@@ -40,7 +44,11 @@ impl Facts {
             date: Zoned::now().strftime("%Y-%m-%d %H:%M %Z").to_string(),
             processor,
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
-            load: read("/proc/loadavg").split_whitespace().next().unwrap_or("?").to_owned(),
+            load: read("/proc/loadavg")
+                .split_whitespace()
+                .next()
+                .unwrap_or("?")
+                .to_owned(),
             vendor: vendor.unwrap_or_default(),
         }
     }
@@ -49,9 +57,21 @@ impl Facts {
 impl fmt::Display for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cores = cores();
-        writeln!(f, "Measured on {}, {cores} cores ({}), Linux {}, load average {} at the start.", self.date, self.processor, self.kernel, self.load)?;
+        writeln!(
+            f,
+            "Measured on {}, {cores} cores ({}), Linux {}, load average {} at the start.",
+            self.date, self.processor, self.kernel, self.load
+        )?;
         let (ours, arrow) = (env!("CARGO_PKG_VERSION"), arrow::ARROW_VERSION);
-        writeln!(f, "Ours: flexconnect-server {ours}, arrow {arrow}. Vendor: {}.", self.vendor)?;
-        writeln!(f, "Medians of {} repetitions; in parentheses the least and the most.", self.repetitions)
+        writeln!(
+            f,
+            "Ours: flexconnect-server {ours}, arrow {arrow}. Vendor: {}.",
+            self.vendor
+        )?;
+        writeln!(
+            f,
+            "Medians of {} repetitions; in parentheses the least and the most.",
+            self.repetitions
+        )
     }
 }

@@ -31,7 +31,15 @@ pub(super) fn terminal(figures: &[Figure]) -> String {
             Some(false) if colour => verdict.fg(Color::Red),
             Some(_) | None => verdict,
         };
-        table.add_row(vec![Cell::new(name), right(ours), Cell::new(unit), right(against), right(ratio), right(target), verdict]);
+        table.add_row(vec![
+            Cell::new(name),
+            right(ours),
+            Cell::new(unit),
+            right(against),
+            right(ratio),
+            right(target),
+            verdict,
+        ]);
     }
     table.to_string()
 }
@@ -124,13 +132,31 @@ mod tests {
     #[test]
     fn numbers_are_as_long_as_they_are_exact() {
         let numbers = [0.0412, 0.5, 7.9, 29.0, 107.0, 17_859.4, -1_234_567.0, f64::NAN].map(number);
-        assert_eq!(numbers, ["0.0412", "0.500", "7.90", "29.0", "107", "17,859", "-1,234,567", "–"]);
+        assert_eq!(
+            numbers,
+            ["0.0412", "0.500", "7.90", "29.0", "107", "17,859", "-1,234,567", "–"]
+        );
     }
 
     #[test]
     fn a_row_tells_target_and_verdict() {
         let goal = Goal::at(1.05).or(0.9);
-        let figure = Figure::paired("wide".to_owned(), "MB/s", Better::Higher, (&[3_000.0], &[3_000.0]), "vendor", Some(goal));
-        assert_eq!(cells(&figure)[3..], ["vendor 3,000", "1.00 (1.00–1.00)", "≥ 1.05 (met at 0.900)", "yes, not the target"]);
+        let figure = Figure::paired(
+            "wide".to_owned(),
+            "MB/s",
+            Better::Higher,
+            (&[3_000.0], &[3_000.0]),
+            "vendor",
+            Some(goal),
+        );
+        assert_eq!(
+            cells(&figure)[3..],
+            [
+                "vendor 3,000",
+                "1.00 (1.00–1.00)",
+                "≥ 1.05 (met at 0.900)",
+                "yes, not the target"
+            ]
+        );
     }
 }

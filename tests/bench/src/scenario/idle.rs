@@ -22,7 +22,14 @@ pub(super) fn run(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
         }
     }
     let figure = |name: &str, unit, [ours, vendor]: &[Vec<f64>; 2], goal| {
-        Figure::paired(name.to_owned(), unit, Better::Lower, (ours, vendor), "vendor", Some(goal))
+        Figure::paired(
+            name.to_owned(),
+            unit,
+            Better::Lower,
+            (ours, vendor),
+            "vendor",
+            Some(goal),
+        )
     };
     Ok(vec![
         figure("start to /ready", "ms", &start_up, Goal::at(1.0 / 60.0).or(1.0 / 40.0)),

@@ -28,7 +28,9 @@ pub(super) fn retain(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
     let ttl = lab.choose(TTL_SECONDS, 5);
     let mut setup = Setup::default();
     setup.server.insert("task_result_ttl_sec".to_owned(), ttl.into());
-    setup.ours.insert("task_result_bytes".to_owned(), (AMPLE_MIB << 20).into());
+    setup
+        .ours
+        .insert("task_result_bytes".to_owned(), (AMPLE_MIB << 20).into());
     let server = lab.start(Maker::Ours, &setup)?;
     // The first result brings what is needed once.
     store(&server, 0..1)?;
@@ -43,8 +45,20 @@ pub(super) fn retain(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
     let after = charged(&server);
     let bytes = (results * RESULT_MIB) as f64;
     Ok(vec![
-        Figure::single("retain: memory for each byte stored", "bytes", Better::Lower, &[(peak - before) / bytes], Some(Goal::at(1.02))),
-        Figure::single("retain: more than before, 10 s after the last expired", "MiB", Better::Lower, &[after - before], Some(Goal::at(3.0))),
+        Figure::single(
+            "retain: memory for each byte stored",
+            "bytes",
+            Better::Lower,
+            &[(peak - before) / bytes],
+            Some(Goal::at(1.02)),
+        ),
+        Figure::single(
+            "retain: more than before, 10 s after the last expired",
+            "MiB",
+            Better::Lower,
+            &[after - before],
+            Some(Goal::at(3.0)),
+        ),
     ])
 }
 
@@ -56,8 +70,13 @@ pub(super) fn retention(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
     std::fs::create_dir_all(&spill)?;
     let mut setup = Setup::default();
     setup.server.insert("task_result_ttl_sec".to_owned(), 120.into());
-    setup.ours.insert("task_result_bytes".to_owned(), (BUDGET_MIB << 20).into());
-    setup.ours.insert("task_spill_directory".to_owned(), spill.to_string_lossy().into_owned().into());
+    setup
+        .ours
+        .insert("task_result_bytes".to_owned(), (BUDGET_MIB << 20).into());
+    setup.ours.insert(
+        "task_spill_directory".to_owned(),
+        spill.to_string_lossy().into_owned().into(),
+    );
     setup.ours.insert("task_spill_bytes".to_owned(), (1_i64 << 30).into());
     let server = lab.start(Maker::Ours, &setup)?;
     let watch = Watch::start(server.pid());
@@ -77,10 +96,21 @@ pub(super) fn retention(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
         anyhow::Ok(wrong)
     })?;
     let peak = watch.peak()?.charged;
-    let lower = |name: &str, unit, value, goal| Figure::single(name, unit, Better::Lower, &[value], Some(Goal::at(goal)));
+    let lower =
+        |name: &str, unit, value, goal| Figure::single(name, unit, Better::Lower, &[value], Some(Goal::at(goal)));
     Ok(vec![
-        lower("retention of 4 x the budget: results that came back wrong", "results", f64::from(wrong), 0.0),
-        lower("retention of 4 x the budget: memory", "MiB", peak, BUDGET_MIB as f64 + 64.0),
+        lower(
+            "retention of 4 x the budget: results that came back wrong",
+            "results",
+            f64::from(wrong),
+            0.0,
+        ),
+        lower(
+            "retention of 4 x the budget: memory",
+            "MiB",
+            peak,
+            BUDGET_MIB as f64 + 64.0,
+        ),
     ])
 }
 
@@ -107,7 +137,11 @@ fn store(server: &Server, seeds: std::ops::Range<i64>) -> anyhow::Result<()> {
 
 /// Whether a result is the one that was asked for, value for value.
 async fn whole(connection: &Connection, ticket: Bytes, mib: i64, seed: i64) -> anyhow::Result<bool> {
-    let found = download(connection, ticket).await.with_context(|| format!("reading result {seed} back"))?;
-    let wanted = (0..mib).map(|index| tables::blob(seed, index)).collect::<Result<Vec<_>, _>>()?;
+    let found = download(connection, ticket)
+        .await
+        .with_context(|| format!("reading result {seed} back"))?;
+    let wanted = (0..mib)
+        .map(|index| tables::blob(seed, index))
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(found == wanted)
 }

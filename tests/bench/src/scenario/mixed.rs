@@ -28,7 +28,10 @@ pub(super) fn run(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
     let mut ours: [Vec<Sample>; 3] = Default::default();
     let mut theirs: [Vec<Sample>; 3] = Default::default();
     for repetition in 0..lab.repetitions {
-        for (index, beside) in [Beside::Nothing, Beside::Sleepers, Beside::Computing].into_iter().enumerate() {
+        for (index, beside) in [Beside::Nothing, Beside::Sleepers, Beside::Computing]
+            .into_iter()
+            .enumerate()
+        {
             ours[index].push(beside.measure(lab, &server)?);
             // The vendor's figures are there to compare; nothing is asked of ours by them.
             if repetition == 0 {
@@ -50,7 +53,13 @@ pub(super) fn run(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
     let calls = |name: &str, [_, sleepers, computing]: &[Vec<Sample>; 3]| {
         [("64 sleepers", sleepers), ("8 cpu calls", computing)].map(|(beside, samples)| {
             let values: Vec<_> = samples.iter().map(|sample| Metric::Calls.of(sample)).collect();
-            Figure::single(format!("{name} tiny c=2 beside {beside}: calls"), "calls/s", Better::Higher, &values, None)
+            Figure::single(
+                format!("{name} tiny c=2 beside {beside}: calls"),
+                "calls/s",
+                Better::Higher,
+                &values,
+                None,
+            )
         })
     };
     let mut figures = vec![

@@ -42,5 +42,9 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario::new("idle", "start-up and idle memory", idle::run),
     Scenario::new("retain", "results that nobody reads", keeping::retain),
     Scenario::new("retention", "results of four times the budget", keeping::retention),
-    Scenario::new("overload", "twenty times more calls than the cores can do", overload::run),
+    Scenario::new(
+        "overload",
+        "twenty times more calls than the cores can do",
+        overload::run,
+    ),
 ];

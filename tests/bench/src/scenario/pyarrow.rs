@@ -82,9 +82,20 @@ fn figure(case: &Case, stage: Stage, [ours, vendor]: &[Vec<Rates>; 2]) -> Figure
         _ => ("calls/s", |rates| rates.calls_per_second),
     };
     let values = |rates: &[Rates]| rates.iter().map(value).collect::<Vec<_>>();
-    let (transport, goal) = if stage.tls() { (" TLS", case.tls) } else { ("", case.plain) };
+    let (transport, goal) = if stage.tls() {
+        (" TLS", case.tls)
+    } else {
+        ("", case.plain)
+    };
     let name = format!("pyarrow client{transport}: {}", case.name);
-    Figure::paired(name, unit, Better::Higher, (&values(ours), &values(vendor)), "vendor", Some(goal))
+    Figure::paired(
+        name,
+        unit,
+        Better::Higher,
+        (&values(ours), &values(vendor)),
+        "vendor",
+        Some(goal),
+    )
 }
 
 /// A Python process with a client of one server. Dropping it ends the process.
@@ -100,7 +111,9 @@ impl Client {
         let mut command = Command::new(installation.python.join("python"));
         let scheme = if tls { "grpc+tls" } else { "grpc" };
         command.arg(installation.functions.join("pyarrow_client.py"));
-        command.arg(format!("{scheme}://localhost:{}", server.target.address.port())).arg(TOKEN);
+        command
+            .arg(format!("{scheme}://localhost:{}", server.target.address.port()))
+            .arg(TOKEN);
         if tls {
             command.arg("--authority").arg(&installation.certificate.chain);
         }
@@ -119,7 +132,11 @@ impl Client {
     }
 
     fn ask(&mut self, case: &Case, seconds: f64) -> anyhow::Result<Rates> {
-        writeln!(self.requests, "{}", json!({"work": case.work, "threads": case.threads, "seconds": seconds}))?;
+        writeln!(
+            self.requests,
+            "{}",
+            json!({"work": case.work, "threads": case.threads, "seconds": seconds})
+        )?;
         let mut line = String::new();
         self.answers.read_line(&mut line)?;
         serde_json::from_str(&line).context("the pyarrow client failed; what it said is above")

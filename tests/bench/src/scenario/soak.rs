@@ -12,7 +12,7 @@ use tokio::task::LocalSet;
 use tokio::time::timeout;
 
 use crate::client::{
-    CANCELLED, CallError, Connection, FAILED, Frame, IN_PROGRESS, Method, Target, connect, framed, unary,
+    CANCELLED, CallError, Connection, ErrorInfo, FAILED, Frame, IN_PROGRESS, Method, Target, connect, framed, unary,
 };
 use crate::figure::{Better, Figure, Goal};
 use crate::lab::Lab;
@@ -23,8 +23,8 @@ use crate::server::{Maker, Server, Setup};
 const TTL_SECONDS: i64 = 10;
 const POLLING_MS: i64 = 100;
 /// No call of the soak takes this long, unless its task was lost.
-const LOST: Duration = Duration::from_secs(60);
-const MINUTE: Duration = Duration::from_secs(60);
+const LOST: Duration = Duration::from_mins(1);
+const MINUTE: Duration = Duration::from_mins(1);
 /// Everything that must be zero when everybody has gone.
 const GAUGES: [&str; 9] = [
     "gdfs_task_queue",
@@ -73,8 +73,12 @@ const CLIENTS: [Habit; 12] = [
 /// Soaks our server for so many minutes, at least one.
 pub(crate) fn run(lab: &Lab, minutes: u32) -> anyhow::Result<Vec<Figure>> {
     let mut setup = Setup::default();
-    setup.server.insert("task_result_ttl_sec".to_owned(), TTL_SECONDS.into());
-    setup.flexconnect.insert("polling_interval_ms".to_owned(), POLLING_MS.into());
+    setup
+        .server
+        .insert("task_result_ttl_sec".to_owned(), TTL_SECONDS.into());
+    setup
+        .flexconnect
+        .insert("polling_interval_ms".to_owned(), POLLING_MS.into());
     let server = lab.start(Maker::Ours, &setup)?;
     let (counted, charged) = thread::scope(|scope| {
         let clients = scope.spawn(|| runtime()?.block_on(clients(&server.target, MINUTE * minutes)));
@@ -83,7 +87,9 @@ pub(crate) fn run(lab: &Lab, minutes: u32) -> anyhow::Result<Vec<Figure>> {
         anyhow::Ok((counted, charged))
     })?;
     let left = await_idle(&server)?;
-    server.stop().context("the server did not end in order after the soak")?;
+    server
+        .stop()
+        .context("the server did not end in order after the soak")?;
     let [.., last] = charged.as_slice() else {
         bail!("a soak takes at least a minute");
     };
@@ -98,7 +104,13 @@ pub(crate) fn run(lab: &Lab, minutes: u32) -> anyhow::Result<Vec<Figure>> {
     );
     Ok(vec![
         grown,
-        Figure::single("soak: sum of the gauges at the end", "", Better::Lower, &[left], Some(Goal::at(0.0))),
+        Figure::single(
+            "soak: sum of the gauges at the end",
+            "",
+            Better::Lower,
+            &[left],
+            Some(Goal::at(0.0)),
+        ),
         Figure::single("soak: calls", "calls", Better::Higher, &[counted], None),
     ])
 }
@@ -142,7 +154,10 @@ fn gauges(metrics: &str) -> anyhow::Result<f64> {
             let rest = line.strip_prefix(gauge)?;
             (rest.starts_with([' ', '{'])).then(|| rest.rsplit_once(' ')?.1.parse::<f64>().ok())?
         });
-        sum += values.next().with_context(|| format!("the server has no metric {gauge}"))? + values.sum::<f64>();
+        sum += values
+            .next()
+            .with_context(|| format!("the server has no metric {gauge}"))?
+            + values.sum::<f64>();
     }
     Ok(sum)
 }
@@ -230,7 +245,7 @@ async fn stay(habit: Habit, connection: &Connection) -> anyhow::Result<()> {
 fn expect<T>(outcome: Result<T, CallError>, code: u64) -> anyhow::Result<Option<Vec<u8>>> {
     match outcome {
         Ok(_) => bail!("the call ended well where code {code} was expected"),
-        Err(error) if error.code() == Some(code) => Ok(error.info().and_then(|info| info.cancel_descriptor())),
+        Err(error) if error.code() == Some(code) => Ok(error.info().and_then(ErrorInfo::cancel_descriptor)),
         Err(error) => Err(error).context(format!("code {code} was expected")),
     }
 }
@@ -251,7 +266,7 @@ mod tests {
 
     #[test]
     fn gauges_are_summed_over_their_series_and_must_be_there() {
-        let zero: String = GAUGES.iter().map(|name| format!("# TYPE {name} gauge\n{name} 0\n")).collect();
+        let zero = GAUGES.map(|name| format!("# TYPE {name} gauge\n{name} 0\n")).concat();
         assert!(gauges(&zero).unwrap().abs() < f64::EPSILON);
         let busy = format!("{zero}flexconnect_results{{place=\"memory\"}} 2\nflexconnect_results_spilled_total 7\n");
         assert!((gauges(&busy).unwrap() - 2.0).abs() < f64::EPSILON);

@@ -34,7 +34,7 @@ impl FlexConnectFunction for Tiny {
     }
 }
 
-/// 257 MiB, made by the first call and kept.
+/// 258 MiB, made by the first call and kept.
 #[derive(Default)]
 pub(crate) struct Wide(Arc<OnceLock<Vec<RecordBatch>>>);
 
@@ -125,10 +125,7 @@ impl FlexConnectFunction for Blob {
     async fn call(&self, call: Call) -> Result<Output, FunctionError> {
         let (mib, seed) = (number(&call, "mib", 1), number(&call, "seed", 0));
         let batches = (0..mib).map(|index| tables::blob(seed, index));
-        Ok(Output::table(
-            tables::blob_schema(),
-            batches.collect::<Result<_, _>>()?,
-        ))
+        Ok(Output::table(tables::blob_schema(), batches.collect::<Result<_, _>>()?))
     }
 }
 
