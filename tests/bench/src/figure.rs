@@ -142,7 +142,7 @@ impl Figure {
         } else {
             self.value
         };
-        judged.is_some_and(|spread| self.better.reaches(spread.median, bound))
+        judged.is_some_and(|spread| spread.median.is_finite() && self.better.reaches(spread.median, bound))
     }
 
     /// As `bench.json` has it.
@@ -212,6 +212,15 @@ mod tests {
     fn nothing_measured_is_not_met() {
         let figure = Figure::single("x", "ms", Better::Lower, &[], Some(Goal::at(1.0)));
         assert_eq!(figure.met(), Some(false));
+        let without_baseline = Figure::paired(
+            "x".to_owned(),
+            "ms",
+            Better::Higher,
+            (&[1.0], &[0.0]),
+            "vendor",
+            Some(Goal::at(1.0)),
+        );
+        assert_eq!(without_baseline.met(), Some(false));
         assert_eq!(
             Figure::single("x", "ms", Better::Lower, &[f64::NAN], Some(Goal::at(1.0))).met(),
             Some(false)
