@@ -1,12 +1,15 @@
 //! `config`: what the configuration comes to, and what is wrong with it.
 
-use std::io::{self, Write as _};
+mod view;
+
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::Outcome;
-use crate::config;
+use super::{ConfigArguments, Outcome};
+use crate::config::{self, Inputs, Mistakes, Survey, Warning};
+use crate::net;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -16,14 +19,91 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Print every setting, its value, and where that is from.
+    ///
+    /// Secrets are hidden. Mistakes follow on stderr, and the exit code is 1 then.
+    #[command(after_help = "Examples:\n  \
+        config show\n  \
+        config show --config server.toml flexconnect.toml\n  \
+        config show --written --config server.toml -o toml\n  \
+        config show -o json | jq '.[] | select(.key == \"server.listen_port\")'")]
+    Show(ShowArguments),
+    /// Tell everything that is wrong with the configuration, and start nothing.
+    ///
+    /// Names, types, ranges and combinations are checked, and whether certificate and key can be used.
+    #[command(after_help = "Examples:\n  \
+        config check --config server.toml\n  \
+        GOODDATA_FLIGHT_SERVER__USE_TLS=yes config check\n\n\
+        Exit codes: 0 when a server would start with it, 1 when not. Warnings do not count.")]
+    Check(ConfigArguments),
     /// Print the reference page of all settings.
     #[command(hide = true)]
     Reference,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Outcome {
+#[derive(Debug, Args)]
+struct ShowArguments {
+    /// How to print them.
+    #[arg(short, long, value_enum, default_value_t = view::Format::Table)]
+    output: view::Format,
+    /// Leave out what nobody wrote.
+    #[arg(long)]
+    written: bool,
+    #[command(flatten)]
+    config: ConfigArguments,
+}
+
+pub(super) fn run(arguments: Arguments) -> Outcome {
     match arguments.command {
-        Command::Reference => write!(io::stdout().lock(), "{}", config::reference())?,
+        Command::Show(arguments) => show(arguments),
+        Command::Check(arguments) => check(arguments),
+        Command::Reference => {
+            write!(io::stdout().lock(), "{}", config::reference())?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
+}
+
+fn show(arguments: ShowArguments) -> Outcome {
+    let Survey {
+        mut entries,
+        mistakes,
+        warnings,
+    } = config::survey(&Inputs::of_this_process(arguments.config.config)?)?;
+    if arguments.written {
+        entries.retain(|entry| matches!(entry.value, config::Shown::Written(_)));
+    }
+    write!(io::stdout().lock(), "{}", view::render(arguments.output, &entries))?;
+    tell(&warnings);
+    if mistakes.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Mistakes(mistakes).into())
+}
+
+fn check(arguments: ConfigArguments) -> Outcome {
+    let files = arguments.config.len();
+    let (config, warnings) = arguments.load()?;
+    tell(&warnings);
+    config.server.tls.as_ref().map(net::tls::acceptor).transpose()?;
+    let colour = io::stdout().is_terminal();
+    let (green, plain) = if colour { ("\u{1b}[32m", "\u{1b}[0m") } else { ("", "") };
+    let files = match files {
+        0 => "without files".to_owned(),
+        1 => "with 1 file".to_owned(),
+        files => format!("with {files} files"),
+    };
+    let doubts = match warnings.len() {
+        0 => String::new(),
+        1 => "; 1 warning".to_owned(),
+        warnings => format!("; {warnings} warnings"),
+    };
+    writeln!(io::stdout(), "{green}ok{plain}: a server would start {files}{doubts}")?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn tell(warnings: &[Warning]) {
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
 }

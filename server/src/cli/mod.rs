@@ -82,7 +82,7 @@ pub fn run(server: Server) -> ExitCode {
         Command::Start(arguments) => start::run(server, arguments),
         Command::Functions(arguments) => functions::run(server, arguments),
         Command::Call(arguments) => call::run(server, arguments),
-        Command::Config(arguments) => config::run(&arguments),
+        Command::Config(arguments) => config::run(arguments),
     };
     match outcome {
         Ok(code) => code,

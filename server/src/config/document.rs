@@ -1,18 +1,18 @@
 //! Reads TOML, YAML and JSON texts into tables, every value marked with its source.
 
+mod toml;
+
 use std::fmt;
 
+use ::toml::de::{DeTable, DeValue};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::report::Source;
 use super::tree::{Node, Table, Value};
 
-/// The key under which a date of TOML arrives.
-const TOML_DATE: &str = "$__toml_private_datetime";
-
-/// A TOML document. Errors are one line with the place in the text.
+/// A TOML document. Values know their lines; errors are one line of text with the place.
 pub(super) fn toml(text: &str, source: &Source) -> Result<Table, String> {
-    let place = |error: toml::de::Error| match error.span() {
+    let place = |error: &::toml::de::Error| match error.span() {
         Some(span) => {
             let before = text.get(..span.start).unwrap_or_default();
             let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count());
@@ -25,8 +25,9 @@ pub(super) fn toml(text: &str, source: &Source) -> Result<Table, String> {
         }
         None => one_line(error.message()),
     };
-    let document = toml::Deserializer::parse(text).map_err(place)?;
-    top_level(Seed(source).deserialize(document).map_err(place)?)
+    let document = DeTable::parse(text).map_err(|error| place(&error))?;
+    let lines = toml::Lines::new(text, source);
+    top_level(toml::table(document.get_ref(), document.span().start, &lines)?)
 }
 
 /// A YAML document; an empty one is an empty table.
@@ -56,8 +57,8 @@ pub(super) fn json_value(text: &str, source: &Source) -> Result<Node, String> {
 
 /// The right-hand side of a TOML assignment, or `None` when it is not one.
 pub(super) fn toml_value(text: &str, source: &Source) -> Option<Node> {
-    let document = toml::de::ValueDeserializer::parse(text.trim_matches([' ', '\t'])).ok()?;
-    Seed(source).deserialize(document).ok()
+    let value = DeValue::parse(text.trim_matches([' ', '\t'])).ok()?;
+    toml::value(&value, &toml::Lines::none(source)).ok()
 }
 
 fn one_line(text: &str) -> String {
@@ -171,9 +172,6 @@ impl<'de> Visitor<'de> for Seed<'_> {
                 }
             };
             let node = map.next_value_seed(self)?;
-            if name == TOML_DATE {
-                return Ok(node);
-            }
             table.set(&name, node);
         }
         Ok(self.node(Value::Table(table)))
@@ -220,6 +218,17 @@ mod tests {
     }
 
     #[test]
+    fn values_of_toml_know_their_lines() {
+        let text = "x.y = 1\n[a]\nb = 1\n\nc = [\n  5,\n]\n[[d]]\ne = {f = 1}";
+        let table = toml(text, &Source::file("t.toml".as_ref())).unwrap();
+        let line = |key: &str| table.at(key).unwrap().source.to_string();
+        assert_eq!(
+            ["x.y", "a", "a.b", "a.c", "d"].map(line),
+            [1, 2, 3, 5, 8].map(|line| format!("in t.toml:{line}"))
+        );
+    }
+
+    #[test]
     fn an_empty_yaml_document_is_an_empty_table() {
         assert_eq!(json_of(yaml("# nothing\n", &Source::Unset)), "{}");
     }
@@ -228,6 +237,12 @@ mod tests {
     fn errors_name_the_place() {
         let error = toml("[a]\nb = = 1", &Source::Unset).unwrap_err();
         assert!(error.starts_with("line 2, column 5: "), "{error}");
+        let error = toml(
+            "[a]\nb = 1_000_000_000_000_000_000_000_000_000_000_000_000_000",
+            &Source::Unset,
+        )
+        .unwrap_err();
+        assert_eq!(error, "line 2: the integer is too large");
         assert_eq!(
             json("[1]", &Source::Unset).unwrap_err(),
             "the document is not a table of sections"

@@ -14,6 +14,7 @@ mod report;
 mod schema;
 mod sections;
 mod setting;
+mod survey;
 mod tables;
 mod tree;
 mod variables;
@@ -29,6 +30,8 @@ pub use sections::{
     FunctionLimits, HostPort, JwtSettings, KeySet, LogSettings, Pem, PemText, ServerSection, SpillSettings,
     TaskSettings, Tls, TokenHeader, TokenVerification, TraceExporter, TraceKeys, TraceSettings,
 };
+pub use setting::Unwritten;
+pub use survey::{Entry, Shown, Standing, Survey, survey};
 pub use tables::{SettingError, Tables};
 
 use report::Findings;
@@ -73,11 +76,8 @@ pub fn load(inputs: &Inputs) -> Result<(Config, Vec<Warning>), Mistakes> {
 }
 
 /// The part of [`load`] that touches nothing.
-fn assemble(mut settings: Table, inputs: &Inputs, mut findings: Findings) -> Result<(Config, Vec<Warning>), Mistakes> {
-    let layer = variables::load(&inputs.variables, &mut findings);
-    settings.overlay(layer, &mut findings);
-    casts::apply(&mut settings, &inputs.variables, &mut findings);
-    schema::check_names(&settings, &mut findings);
+fn assemble(files: Table, inputs: &Inputs, mut findings: Findings) -> Result<(Config, Vec<Warning>), Mistakes> {
+    let settings = merge(files, inputs, &mut findings);
     match sections::resolve(&settings, &inputs.machine_name, &mut findings) {
         Ok((server, flexconnect)) if findings.mistakes.is_empty() => {
             let config = Config {
@@ -90,6 +90,15 @@ fn assemble(mut settings: Table, inputs: &Inputs, mut findings: Findings) -> Res
         }
         Ok(_) | Err(_) => Err(Mistakes(findings.mistakes)),
     }
+}
+
+/// Lays the environment over the files, and casts what asks for it.
+fn merge(mut settings: Table, inputs: &Inputs, findings: &mut Findings) -> Table {
+    let layer = variables::load(&inputs.variables, findings);
+    settings.overlay(layer, findings);
+    casts::apply(&mut settings, &inputs.variables, findings);
+    schema::check_names(&settings, findings);
+    settings
 }
 
 /// Functions see every table, without the server's own secrets.

@@ -82,7 +82,7 @@ fn check_section(section: &Section, table: &Table, findings: &mut Findings) {
 }
 
 /// The known name that a misspelled one was probably meant to be.
-fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub(super) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let slips = |candidate: &str| strsim::damerau_levenshtein(name, candidate);
     known
         .map(|candidate| (slips(candidate), candidate))
@@ -104,19 +104,19 @@ mod tests {
     #[rstest]
     #[case::misspelled(
         "[server]\nlisten_prot = 1",
-        "server.listen_prot (in x.toml) is unknown and has no effect: did you mean server.listen_port?"
+        "server.listen_prot (in x.toml:2) is unknown and has no effect: did you mean server.listen_port?"
     )]
     #[case::unknown(
         "[server]\nfavourite_colour = 1",
-        "server.favourite_colour (in x.toml) is unknown and has no effect"
+        "server.favourite_colour (in x.toml:2) is unknown and has no effect"
     )]
     #[case::section(
         "[sever]\nx = 1",
-        "sever (in x.toml) is a section for functions; did you mean [server]?"
+        "sever (in x.toml:1) is a section for functions; did you mean [server]?"
     )]
     #[case::outside(
         "listen_port = 1",
-        "listen_port (in x.toml) is outside its section and has no effect: write it under [server]"
+        "listen_port (in x.toml:1) is outside its section and has no effect: write it under [server]"
     )]
     fn settings_without_effect_are_told(#[case] text: &str, #[case] expected: &str) {
         let mut findings = Findings::default();

@@ -60,8 +60,16 @@ pub(super) trait Fallback<K: Kind>: Sync {
     fn written(&self, value: K::Value) -> Self::Read;
     fn absent(&self) -> Self::Read;
 
-    /// For the reference page.
-    fn summary(&self, takes: &K) -> String;
+    fn summary(&self, takes: &K) -> Unwritten;
+}
+
+/// What holds when nobody writes a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unwritten {
+    /// This value, as it would be written.
+    Value(String),
+    /// What these words say.
+    Words(&'static str),
 }
 
 /// A fixed default.
@@ -84,8 +92,8 @@ impl<K: Kind<Value: Clone + Sync>> Fallback<K> for Is<K::Value> {
         self.0.clone()
     }
 
-    fn summary(&self, takes: &K) -> String {
-        format!("`{}`", takes.write(&self.0))
+    fn summary(&self, takes: &K) -> Unwritten {
+        Unwritten::Value(takes.write(&self.0))
     }
 }
 
@@ -100,8 +108,8 @@ impl<K: Kind<Value = String>> Fallback<K> for IsText {
         self.0.to_owned()
     }
 
-    fn summary(&self, takes: &K) -> String {
-        format!("`{}`", takes.write(&self.0.to_owned()))
+    fn summary(&self, takes: &K) -> Unwritten {
+        Unwritten::Value(takes.write(&self.0.to_owned()))
     }
 }
 
@@ -116,8 +124,8 @@ impl<K: Kind> Fallback<K> for Otherwise {
         None
     }
 
-    fn summary(&self, _: &K) -> String {
-        self.0.to_owned()
+    fn summary(&self, _: &K) -> Unwritten {
+        Unwritten::Words(self.0)
     }
 }
 
@@ -127,7 +135,7 @@ pub(super) trait Described: Sync {
     /// The sentences, one line, in Markdown.
     fn text(&self) -> String;
     fn takes(&self) -> String;
-    fn default(&self) -> String;
+    fn default(&self) -> Unwritten;
     /// Whether people may not see this value.
     fn hides(&self, value: &Value) -> bool;
 }
@@ -145,7 +153,7 @@ impl<K: Kind, D: Fallback<K>> Described for Setting<K, D> {
         self.takes.summary()
     }
 
-    fn default(&self) -> String {
+    fn default(&self) -> Unwritten {
         self.default.summary(&self.takes)
     }
 

@@ -1,5 +1,6 @@
 //! Configuration before it has types: tables of values that remember where they were written, and how layers merge.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
@@ -23,6 +24,18 @@ fn is_secret(key: &str, value: &Value) -> bool {
         Some(setting) => setting.hides(value),
         None => SPEAKING.iter().any(|word| key.contains(word)),
     }
+}
+
+/// A text without the password of an address in it: `https://user:password@host`.
+fn without_password(text: &str) -> Cow<'_, str> {
+    let hidden = || {
+        let (scheme, rest) = text.split_once("://")?;
+        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        let (credentials, _) = authority.rsplit_once('@')?;
+        let (user, _) = credentials.split_once(':')?;
+        Some(format!("{scheme}://{user}:{HIDDEN}{}", &rest[credentials.len()..]))
+    };
+    hidden().map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
 /// A value and the place it was written.
@@ -262,15 +275,39 @@ impl Node {
             Value::Bool(value) => value.to_string(),
             Value::Integer(value) => value.to_string(),
             Value::Float(value) => value.to_string(),
-            Value::Text(text) if text.chars().count() > MAX_SHOWN => {
-                format!("{:?}", text.chars().take(MAX_SHOWN).chain(['…']).collect::<String>())
+            Value::Text(text) => {
+                let text = without_password(text);
+                if text.chars().count() > MAX_SHOWN {
+                    format!("{:?}", text.chars().take(MAX_SHOWN).chain(['…']).collect::<String>())
+                } else {
+                    format!("{text:?}")
+                }
             }
-            Value::Text(text) => format!("{text:?}"),
             Value::List(items) => format!(
                 "[{}]",
                 items.iter().map(|item| item.shown(key)).collect::<Vec<_>>().join(", ")
             ),
             Value::Table(_) => "{…}".to_owned(),
+        }
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        self.value == Value::Null
+    }
+
+    /// The whole value as JSON, secrets hidden wherever they are in it.
+    pub(crate) fn to_shown_json(&self, key: &str) -> Json {
+        if is_secret(key, &self.value) {
+            return Json::from(HIDDEN);
+        }
+        match &self.value {
+            Value::List(items) => items.iter().map(|item| item.to_shown_json(key)).collect(),
+            Value::Table(table) => table
+                .iter_spelled()
+                .map(|(name, spelling, node)| (spelling.to_owned(), node.to_shown_json(&format!("{key}.{name}"))))
+                .collect(),
+            Value::Text(text) => Json::from(without_password(text)),
+            Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => self.to_json_at(0),
         }
     }
 

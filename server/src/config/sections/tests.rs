@@ -133,16 +133,16 @@ fn all_mistakes_are_told_at_once() {
     assert_eq!(
         mistakes(toml),
         [
-            "flexconnect.functions = [\"sales.report\"] (in test.toml): Python modules are not supported by this \
+            "flexconnect.functions = [\"sales.report\"] (in test.toml:8): Python modules are not supported by this \
              version; register functions in Rust with Server::builder(), and remove it",
-            "flexconnect.call_deadline_ms = 1.5 (in test.toml): must be a positive number of milliseconds that a call \
+            "flexconnect.call_deadline_ms = 1.5 (in test.toml:7): must be a positive number of milliseconds that a call \
              may take; write an integer from 1 to 31536000000",
-            "enumerated_tokens.tokens = (hidden) (in test.toml): must be a list, and every token a text in quotes; \
+            "enumerated_tokens.tokens = (hidden) (in test.toml:10): must be a list, and every token a text in quotes; \
              write a list of texts: tokens = [\"…\"], or GOODDATA_FLIGHT_ENUMERATED_TOKENS__TOKENS='[\"…\"]'",
-            "server.listen_port = 70000 (in test.toml): must be a valid port number; write an integer from 1 to 65535",
-            "server.use_tls = \"maybe\" (in test.toml): must be true or false; write use_tls = true or false",
-            "server.authentication_method = \"Token\" (in test.toml): must be one of none, token; write authentication_method = \"token\"",
-            "server.task_threads = 0 (in test.toml): must be a positive number of calls that run at a time; write an \
+            "server.listen_port = 70000 (in test.toml:2): must be a valid port number; write an integer from 1 to 65535",
+            "server.use_tls = \"maybe\" (in test.toml:3): must be true or false; write use_tls = true or false",
+            "server.authentication_method = \"Token\" (in test.toml:5): must be one of none, token; write authentication_method = \"token\"",
+            "server.task_threads = 0 (in test.toml:4): must be a positive number of calls that run at a time; write an \
              integer from 1 to 10000",
         ]
     );
@@ -159,6 +159,9 @@ fn all_mistakes_are_told_at_once() {
 #[case::no_path("use_tls = true\ntls_certificate = '@'\ntls_private_key = '@k'", &["tls_certificate"])]
 #[case::token_without_tokens("authentication_method = 'token'", &["authentication_method"])]
 #[case::another_verifier("token_verification = 'my.module'", &["token_verification"])]
+#[case::unknown_exporter("otel_exporter_type = 'jaeger'", &["otel_exporter_type"])]
+#[case::endless_age("max_connection_age_sec = 1e12", &["max_connection_age_sec"])]
+#[case::tiny_headers("max_header_bytes = 100", &["max_header_bytes"])]
 #[case::no_header("token_header_name = 'a b'", &["token_header_name"])]
 #[case::binary_header("token_header_name = 'x-token-bin'", &["token_header_name"])]
 #[case::host_with_scheme("advertise_host = 'grpc://me'", &["advertise_host"])]
@@ -172,6 +175,134 @@ fn impossible_settings_are_refused(#[case] server: &str, #[case] settings: &[&st
         .map(|mistake| mistake.key.strip_prefix("server.").unwrap())
         .collect();
     assert_eq!(keys, settings);
+}
+
+#[test]
+fn limits_of_a_function_are_found_in_any_case() {
+    let (config, _) = resolved(
+        "[flexconnect.limits]\nSales = {threads = 4, call_deadline_ms = 200_000}\nIdle = {}",
+        &[("FLEXCONNECT__LIMITS__SALES__QUEUE", "9")],
+    )
+    .unwrap();
+    let section = config.flexconnect;
+    let expected = FunctionLimit {
+        threads: Some(4),
+        queue: Some(9),
+        call_deadline: Some(Duration::from_secs(200)),
+    };
+    assert_eq!(section.limits.of("Sales"), expected);
+    assert_eq!(section.limits.of("Other"), FunctionLimit::default());
+    let names: Vec<_> = section.limits.iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["Idle", "Sales"]);
+    assert_eq!(section.longest_deadline(), Duration::from_secs(200));
+    assert_eq!(config.server.drain.timeout, Duration::from_secs(200 + 60 + 15));
+}
+
+#[rstest]
+#[case("limits = 5", "must be a table with a table of limits for each function")]
+#[case("limits = {Sales = 5}", "must have a table of limits for Sales")]
+#[case(
+    "limits = {Sales = {threads = 0}}",
+    "Sales.threads must be a positive number of calls"
+)]
+#[case("limits = {Sales = {thread = 1}}", "has no limit Sales.thread")]
+fn limits_that_limit_nothing_are_refused(#[case] toml: &str, #[case] expected: &str) {
+    let mistakes = mistakes(&format!("[flexconnect]\n{toml}"));
+    assert!(mistakes[0].contains(expected), "{mistakes:?}");
+}
+
+const JWT: &str = "[server]\nauthentication_method = 'token'\ntoken_verification = 'JwtVerification'\n[jwt]\n";
+
+#[test]
+fn a_key_set_is_a_verification() {
+    let toml = format!(
+        "{JWT}issuer = 'https://issuer'\naudience = 'flexconnect'\njwks_url = 'https://issuer/keys'\nleeway_sec = 5"
+    );
+    let Authentication::Token {
+        verification: TokenVerification::Jwt(jwt),
+        ..
+    } = config(&toml).server.authentication
+    else {
+        panic!("JSON web tokens are asked for");
+    };
+    let expected = JwtSettings {
+        issuer: "https://issuer".to_owned(),
+        audience: vec!["flexconnect".to_owned()],
+        keys: KeySet::Url("https://issuer/keys".parse().unwrap()),
+        algorithms: vec![jsonwebtoken::Algorithm::RS256, jsonwebtoken::Algorithm::ES256],
+        leeway: Duration::from_secs(5),
+        refresh: Duration::from_mins(5),
+    };
+    assert_eq!(*jwt, expected);
+}
+
+#[rstest]
+#[case::nothing("", &["jwt.issuer", "jwt.audience", "jwt.jwks_url"])]
+#[case::plain_text("issuer = 'i'\naudience = 'a'\njwks_url = 'http://issuer/keys'", &["jwt.jwks_url"])]
+#[case::no_address("issuer = 'i'\naudience = 'a'\njwks_url = 'keys'", &["jwt.jwks_url"])]
+#[case::both("issuer = 'i'\naudience = 'a'\njwks_url = 'https://i'\njwks_file = 'k'", &["jwt.jwks_file"])]
+#[case::shared_secret("issuer = 'i'\naudience = 'a'\njwks_file = 'k'\nalgorithms = ['HS256']", &["jwt.algorithms"])]
+#[case::unsigned("issuer = 'i'\naudience = 'a'\njwks_file = 'k'\nalgorithms = 'none'", &["jwt.algorithms"])]
+#[case::no_algorithm("issuer = 'i'\naudience = 'a'\njwks_file = 'k'\nalgorithms = []", &["jwt.algorithms"])]
+#[case::nobody("issuer = 'i'\naudience = []\njwks_file = 'k'", &["jwt.audience"])]
+fn web_tokens_that_would_prove_nothing_are_refused(#[case] jwt: &str, #[case] keys: &[&str]) {
+    let refused = resolved(&format!("{JWT}{jwt}"), &[]).unwrap_err().0;
+    assert_eq!(
+        refused.iter().map(|mistake| mistake.key.as_str()).collect::<Vec<_>>(),
+        keys
+    );
+}
+
+#[test]
+fn a_key_set_on_this_machine_may_be_plain_text() {
+    let jwt = "issuer = 'i'\naudience = ['a', 'b']\njwks_url = 'http://127.0.0.1:8080/keys'";
+    assert!(resolved(&format!("{JWT}{jwt}"), &[]).is_ok());
+}
+
+#[test]
+fn web_tokens_without_their_section_are_refused() {
+    let toml = "[server]\nauthentication_method = 'token'\ntoken_verification = 'JwtVerification'";
+    assert!(mistakes(toml)[0].contains("is JwtVerification, and there is no [jwt]"));
+}
+
+#[test]
+fn trace_keys_have_other_names() {
+    let (config, _) = resolved(
+        "[server]\nlog_trace_keys = {trace_id = 'traceId'}",
+        &[("SERVER__LOG_TRACE_KEYS__SPAN_ID", "spanId")],
+    )
+    .unwrap();
+    let expected = TraceKeys {
+        trace_id: Some("traceId".to_owned()),
+        span_id: Some("spanId".to_owned()),
+        parent_span_id: None,
+    };
+    assert_eq!(config.server.logs.trace_keys, expected);
+    for wrong in ["'trace_id'", "{trace = 'x'}", "{trace_id = ''}"] {
+        let mistakes = mistakes(&format!("[server]\nlog_trace_keys = {wrong}"));
+        assert!(mistakes[0].contains("must be a table from trace_id"), "{mistakes:?}");
+    }
+}
+
+#[rstest]
+#[case("none", None)]
+#[case("otlp-grpc", Some(TraceExporter::OtlpGrpc))]
+#[case("console", Some(TraceExporter::Console))]
+fn traces_go_where_the_setting_says(#[case] word: &str, #[case] expected: Option<TraceExporter>) {
+    let traces = config(&format!("[server]\notel_exporter_type = '{word}'"))
+        .server
+        .traces;
+    assert_eq!(traces.map(|traces| traces.exporter), expected);
+}
+
+#[test]
+fn zero_is_off_where_that_makes_sense() {
+    let connections = config("[server]\nmax_connection_age_sec = 0\nkeep_alive_interval_sec = 0.5")
+        .server
+        .connections;
+    assert_eq!(connections.max_age, None);
+    assert_eq!(connections.keep_alive_interval, Some(Duration::from_millis(500)));
+    assert_eq!(mistakes("[server]\nhandshake_timeout_sec = 0").len(), 1);
 }
 
 #[rstest]
@@ -188,14 +319,14 @@ fn tokens_that_never_match_are_refused(#[case] tokens: &str) {
 fn a_section_is_a_table() {
     assert_eq!(
         mistakes("server = 5"),
-        ["server = 5 (in test.toml): a section must be a table of settings; write [server] and its settings below"]
+        ["server = 5 (in test.toml:1): a section must be a table of settings; write [server] and its settings below"]
     );
 }
 
 #[rstest]
 #[case(
     "[server]\nuse_tls = false\ntls_certificate = '@c'",
-    "server.tls_certificate (in test.toml) has no effect while use_tls is false"
+    "server.tls_certificate (in test.toml:3) has no effect while use_tls is false"
 )]
 #[case(
     "[enumerated_tokens]\ntokens = ['t']",
@@ -203,11 +334,11 @@ fn a_section_is_a_table() {
 )]
 #[case(
     "[server]\ndrain_timeout_sec = 1",
-    "server.drain_timeout_sec (in test.toml) is shorter than call deadline and result TTL together: a drain may cut calls off"
+    "server.drain_timeout_sec (in test.toml:2) is shorter than call deadline and result TTL together: a drain may cut calls off"
 )]
 #[case(
     "[server]\ntask_spill_bytes = 5",
-    "server.task_spill_bytes (in test.toml) has no effect without task_spill_directory"
+    "server.task_spill_bytes (in test.toml:2) has no effect without task_spill_directory"
 )]
 fn doubtful_settings_are_told(#[case] toml: &str, #[case] expected: &str) {
     assert_eq!(warnings(toml), [expected]);
@@ -236,13 +367,67 @@ fn debug_shows_no_secret() {
 fn any_value() -> impl Strategy<Value = String> {
     prop_oneof![
         "[ -~]{0,30}",
+        "\\PC{0,12}",
         any::<i64>().prop_map(|value| value.to_string()),
         any::<f64>().prop_map(|value| value.to_string()),
-        "@(int|float|bool|json|format|merge|none|str) [ -~]{0,20}",
+        "@(int|float|bool|json|format|merge|none|str|jinja|del) [ -~]{0,20}",
+        "@(int|float|bool|str|format) @(int|float|bool|str|format) [ -~]{0,12}",
+        "@format \\{this\\.[a-z_]{1,12}\\.[a-z_]{1,12}\\}[{}]{0,3}",
+        "(\\[|\\{a = ){0,40}1",
         Just("[1, 'a', true]".to_owned()),
         Just("{a = {b = 1}}".to_owned()),
         Just("true".to_owned()),
     ]
+}
+
+/// Any names of settings, known and unknown, in sections of ours and of others.
+fn any_document() -> impl Strategy<Value = serde_json::Value> {
+    let known: Vec<&str> = SECTIONS.iter().flat_map(Section::names).collect();
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(serde_json::Value::from),
+        any::<i64>().prop_map(serde_json::Value::from),
+        any::<f64>().prop_map(serde_json::Value::from),
+        any_value().prop_map(serde_json::Value::from),
+    ];
+    let name = prop_oneof![
+        proptest::sample::select(known),
+        Just("dynaconf_merge"),
+        Just("server"),
+        Just("jwt"),
+        Just("A.b"),
+        Just("a__b"),
+        Just("")
+    ];
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+            proptest::collection::vec((name.clone(), inner), 0..5).prop_map(|entries| {
+                let entries = entries.into_iter().map(|(name, value)| (name.to_owned(), value));
+                serde_json::Value::Object(entries.collect())
+            }),
+        ]
+    })
+}
+
+/// What must hold of every configuration, whatever is in it.
+fn check_any(settings: Table, variables: BTreeMap<String, String>) -> Result<(), TestCaseError> {
+    let inputs = on_this_machine(variables);
+    let seen = super::super::survey::of(settings.clone(), &inputs, Findings::default());
+    let lines = seen.entries.len() + seen.mistakes.len() + seen.warnings.len();
+    prop_assert!(lines < 1_000, "{lines} lines");
+    match assemble(settings, &inputs, Findings::default()) {
+        Ok((_, warnings)) => {
+            prop_assert_eq!(seen.mistakes, []);
+            prop_assert_eq!(seen.warnings, warnings);
+        }
+        Err(mistakes) => {
+            prop_assert!(!mistakes.0.is_empty());
+            prop_assert_eq!(&seen.mistakes, &mistakes.0);
+            prop_assert!(mistakes.to_string().len() < 100_000);
+        }
+    }
+    Ok(())
 }
 
 proptest! {
@@ -253,28 +438,56 @@ proptest! {
         settings in proptest::collection::vec((0..SECTIONS.len(), 0..100_usize, any_value()), 0..8),
         names in proptest::collection::vec("[A-Za-z_]{0,20}", 0..4),
     ) {
-        let sections = &SECTIONS;
         let mut variables: BTreeMap<String, String> = settings
             .into_iter()
             .map(|(section, setting, value)| {
-                let known = sections[section].names().collect::<Vec<_>>();
+                let known = SECTIONS[section].names().collect::<Vec<_>>();
                 let setting = known[setting % known.len()];
-                (format!("GOODDATA_FLIGHT_{}__{setting}", sections[section].name), value)
+                (format!("GOODDATA_FLIGHT_{}__{setting}", SECTIONS[section].name), value)
             })
             .collect();
         variables.extend(names.into_iter().map(|name| (format!("GOODDATA_FLIGHT_{name}"), "1".to_owned())));
-        match assemble(Table::default(), &on_this_machine(variables), Findings::default()) {
-            Ok(_) => {}
-            Err(Mistakes(mistakes)) => prop_assert!(!mistakes.is_empty()),
-        }
+        check_any(Table::default(), variables)?;
     }
 
     #[test]
-    fn no_file_breaks_the_configuration(text in "(\\[(server|a)\\]\n)?([a-z_]{1,12} = [ -~]{0,12}\n){0,5}") {
-        if let Ok(settings) = document::toml(&text, &Source::Unset) {
-            let _ = assemble(settings, &on_this_machine(BTreeMap::new()), Findings::default());
+    fn no_document_breaks_the_configuration(documents in proptest::collection::vec(any_document(), 1..4)) {
+        let mut settings = Table::default();
+        let mut findings = Findings::default();
+        for value in &documents {
+            let text = serde_json::to_string(value).unwrap();
+            // JSON is YAML; what both read, both read alike, floats' last digits aside.
+            let (json, yaml) = (document::json(&text, &Source::Unset), document::yaml(&text, &Source::Unset));
+            prop_assert_eq!(json.is_ok(), matches!(value, serde_json::Value::Object(_) | serde_json::Value::Null));
+            prop_assert!(json.is_err() || yaml.is_ok(), "{}", text);
+            if let Ok(table) = json {
+                settings.overlay(table, &mut findings);
+            }
         }
-        let _ = document::yaml(&text, &Source::Unset);
-        let _ = document::json(&text, &Source::Unset);
+        check_any(settings, BTreeMap::new())?;
     }
+
+    #[test]
+    fn no_text_breaks_a_parser(text in prop_oneof!["\\PC{0,60}", "[\\[\\]{}=:,'\"&*!|>#@a-c0-9.\n -]{0,80}"]) {
+        for parse in [document::toml, document::yaml, document::json] {
+            if let Ok(settings) = parse(&text, &Source::Unset) {
+                check_any(settings, BTreeMap::new())?;
+            }
+        }
+    }
+}
+
+#[test]
+fn deep_and_repeating_documents_are_errors() {
+    let deep = format!("a = {}{}", "[".repeat(10_000), "]".repeat(10_000));
+    assert!(document::toml(&deep, &Source::Unset).is_err());
+    let deep = format!("{{\"a\": {}{}}}", "[".repeat(10_000), "]".repeat(10_000));
+    assert!(document::json(&deep, &Source::Unset).is_err());
+    assert!(document::yaml(&deep, &Source::Unset).is_err());
+    let mut laughs = "a: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let below = format!("*a{}", level - 1);
+        laughs.push_str(&format!("b{level}: &a{level} [{}]\n", [below.as_str(); 10].join(", ")));
+    }
+    assert!(document::yaml(&laughs, &Source::Unset).is_err());
 }
