@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -487,7 +488,7 @@ fn deep_and_repeating_documents_are_errors() {
     let mut laughs = "a: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let below = format!("*a{}", level - 1);
-        laughs.push_str(&format!("b{level}: &a{level} [{}]\n", [below.as_str(); 10].join(", ")));
+        let _ = writeln!(laughs, "b{level}: &a{level} [{}]", [below.as_str(); 10].join(", "));
     }
     assert!(document::yaml(&laughs, &Source::Unset).is_err());
 }
