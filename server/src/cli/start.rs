@@ -33,9 +33,7 @@ pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
             event_key: config.server.logs.event_key.clone(),
         }
     };
-    let logs = &config.server.logs;
-    // Kept to the end: it writes the last lines, and sends the last spans.
-    let _telemetry = telemetry::start(style, logs.trace_keys.clone(), config.server.traces.as_ref())?;
+    telemetry::start(style, false);
     for Warning { key, source, text } in &warnings {
         tracing::warn!(key, %source, advice = text, "config_warning");
     }

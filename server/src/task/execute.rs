@@ -1,78 +1,89 @@
 //! The life of a task: waiting for a slot, running, storing the result, waiting to be forgotten.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::keep::keep;
-use super::state::{Effect, Ending, Event, Reason, Returned};
-use super::submit::Slot;
-use super::{CallEnding, FunctionError, Output, Shared, Task, TaskContext, after, lock, run};
+use super::run::Running;
+use super::state::{Effect, Ending, Event, Reason, Returned, State};
+use super::{CallEnding, FunctionError, Output, Shared, Task, TaskContext, after, lock};
+use crate::telemetry::metrics::{TaskMeter, TaskOutcome};
 
-/// How long a cancelled call may take to end by itself before it is dropped.
-const CANCEL_GRACE: Duration = Duration::from_secs(5);
+/// Sees a task through from submission to its end. Dropping it ends the task, whatever state that is in.
+pub(super) struct Life {
+    shared: Arc<Shared>,
+    task: Arc<Task>,
+    submitted: Instant,
+    /// When its work began, if it did.
+    started: Option<Instant>,
+    /// What went wrong, with its causes; for the log.
+    failure: Option<String>,
+    meter: Option<TaskMeter>,
+}
 
-impl Shared {
-    /// Sees a task through from submission to its end.
-    pub(super) async fn live(self: Arc<Self>, task: Arc<Task>, slot: oneshot::Receiver<Slot>) {
-        let slot = tokio::select! {
-            biased;
-            slot = slot => slot.ok(),
-            () = self.called_off(&task) => None,
-        };
-        let mut run = None;
-        if slot.is_some() && task.advance(Event::SlotGranted) == Effect::Run {
+impl Life {
+    pub(super) fn new(shared: Arc<Shared>, task: Arc<Task>, submitted: Instant) -> Self {
+        let meter = Some(task.kind_of().metrics.task_waits());
+        Self {
+            shared,
+            task,
+            submitted,
+            started: None,
+            failure: None,
+            meter,
+        }
+    }
+
+    pub(super) async fn live(mut self) {
+        let may_run = self.task.reach(|state| match state {
+            State::Queued => None,
+            State::Running | State::Cancelling(_) => Some(true),
+            State::Finishing | State::Ended(_) => Some(false),
+        });
+        if may_run.await {
             let started = Instant::now();
-            let waited = started.duration_since(task.submitted()).as_secs_f64();
-            tracing::info!(fun = task.kind(), task_id = %task.id(), waited, "task_run");
-            let returned = self.run(&task).await;
-            let failure = self.conclude(&task, returned).await;
-            run = Some(Run { started, failure });
+            let waited = started.duration_since(self.submitted).as_secs_f64();
+            tracing::info!(fun = self.task.kind(), task_id = %self.task.id(), waited, "task_run");
+            self.started = Some(started);
+            self.meter.as_mut().map(TaskMeter::started);
+            let returned = self.run().await;
+            self.failure = self.conclude(returned).await;
         }
-        log_end(&task, run.as_ref());
-        self.retire(&task);
-        drop(slot);
     }
 
-    /// Runs the function to its end. One that was told to stop and does not is dropped after a while; one that blocks
-    /// its thread cannot be, and keeps its slot until it returns.
-    async fn run(&self, task: &Arc<Task>) -> Result<Output, FunctionError> {
-        let context = TaskContext {
-            id: task.id(),
-            cancelled: task.stop.child_token(),
-        };
-        let mut running = run::start(Arc::clone(task.work()), context);
-        let returned = tokio::select! {
-            returned = &mut running => returned,
-            () = self.called_off(task) => {
-                if let Ok(returned) = timeout(CANCEL_GRACE, &mut running).await {
-                    returned
-                } else {
-                    running.abort();
-                    running.await
-                }
-            }
-        };
-        returned.unwrap_or_else(|error| Err(run::panicked(&error)))
-    }
-
-    /// Returns when the task is cancelled; cancels it when its deadline passes.
-    async fn called_off(&self, task: &Arc<Task>) {
+    /// Runs the work to its end. What was told to stop and does not is stopped by force after a while.
+    async fn run(&self) -> Result<Output, FunctionError> {
+        let brief = self
+            .task
+            .in_progress(|progress| (Arc::clone(&progress.work), progress.stop.clone()));
+        let (work, cancelled) = brief.ok_or_else(FunctionError::cancelled)?;
+        let id = self.task.id();
+        let mut running = Running::start(work, TaskContext { id, cancelled }, &self.shared.workshop)?;
+        let told_to_stop = self
+            .task
+            .reach(|state| matches!(state, State::Cancelling(_)).then_some(()));
         tokio::select! {
-            () = task.stop.cancelled() => {}
-            () = sleep_until(task.deadline()) => {
-                tracing::warn!(fun = task.kind(), task_id = %task.id(), "flexconnect_fun_call_timeout");
-                self.cancel(task, Reason::Deadline);
+            biased;
+            returned = &mut running => return returned,
+            () = told_to_stop => {}
+        }
+        loop {
+            if let Ok(returned) = timeout(self.shared.limits.cancel_grace, &mut running).await {
+                return returned;
+            }
+            if running.stop(&self.shared.leaks) {
+                tracing::warn!(fun = self.task.kind(), task_id = %id, leaked_threads = self.shared.leaks.count(), "task_stopped_by_force");
+                return Err(FunctionError::cancelled());
             }
         }
     }
 
-    /// Stores what the function returned, unless the task was cancelled meanwhile. Tells the whole text of a failure,
-    /// which is for the log.
-    async fn conclude(&self, task: &Task, returned: Result<Output, FunctionError>) -> Option<String> {
+    /// Stores what the work returned, unless the task was cancelled meanwhile. Tells the whole text of a failure.
+    async fn conclude(&self, returned: Result<Output, FunctionError>) -> Option<String> {
+        let task = &self.task;
         let output = match returned {
             Ok(output) => output,
             Err(error) => {
@@ -86,7 +97,7 @@ impl Shared {
             drop(spawn_blocking(move || drop(output)));
             return None;
         }
-        let stored = keep(&self.budget, output).await;
+        let stored = keep(&self.shared.budget, output).await;
         let readable = stored.is_ok();
         let text = match stored {
             Ok(stored) => {
@@ -103,14 +114,62 @@ impl Shared {
         text
     }
 
-    /// Lets a task that is over expire.
-    fn retire(&self, task: &Task) {
-        let expiry = after(Instant::now(), self.limits.result_ttl);
-        let first = lock(&self.store).expire(task.id(), expiry);
-        if first {
-            self.sweep.notify_one();
+    /// Logs how the task ended, and the seconds it waited, ran, and took; -1 when it never ran.
+    fn log_end(&self, ending: Ending) {
+        let (fun, task_id) = (self.task.kind(), self.task.id());
+        let or_never = |seconds: Option<f64>| seconds.unwrap_or(-1.0);
+        let run_waited_duration = or_never(self.started.map(|at| at.duration_since(self.submitted).as_secs_f64()));
+        let run_duration = or_never(self.started.map(|at| at.elapsed().as_secs_f64()));
+        let duration = or_never(self.started.map(|_| self.submitted.elapsed().as_secs_f64()));
+        let exception = self.failure.as_deref();
+        match ending {
+            Ending::Succeeded => {
+                tracing::info!(fun, %task_id, run_waited_duration, run_duration, duration, "task_finished");
+            }
+            Ending::Cancelled(_) => {
+                tracing::info!(fun, %task_id, run_waited_duration, run_duration, duration, exception, "task_cancelled");
+            }
+            Ending::Failed => {
+                let code = self.task.error_code().map(|code| code.to_string());
+                tracing::error!(fun, %task_id, run_waited_duration, run_duration, duration, code, exception, "task_failed");
+            }
         }
-        self.eased.notify_waiters();
+    }
+}
+
+/// The task is over, and waits to be forgotten. Also when the runtime ends, or a panic came through.
+impl Drop for Life {
+    fn drop(&mut self) {
+        let (shared, task) = (&self.shared, &self.task);
+        if task.ending().is_none() {
+            settle_failure(task, FunctionError::failed("the call was lost as the server ended."));
+            task.advance(Event::Lost);
+        }
+        if let Some(ending) = task.ending() {
+            self.log_end(ending);
+            if let Some(meter) = self.meter.take() {
+                meter.ended(TaskOutcome::from(ending));
+            }
+        }
+        let expiry = after(Instant::now(), shared.limits.result_ttl);
+        if lock(&shared.store).expire(task.id(), expiry) {
+            shared.sweep.notify_one();
+        }
+        drop(lock(&shared.deadlines).remove(task));
+        let progress = shared.leave(task);
+        // The work may be dropped with it, which is its own code.
+        drop(catch_unwind(AssertUnwindSafe(|| drop(progress))));
+    }
+}
+
+impl From<Ending> for TaskOutcome {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Succeeded => Self::Succeeded,
+            Ending::Failed => Self::Failed,
+            Ending::Cancelled(Reason::Deadline) => Self::TimedOut,
+            Ending::Cancelled(Reason::Asked | Reason::Abandoned | Reason::Function) => Self::Cancelled,
+        }
     }
 }
 
@@ -122,35 +181,5 @@ fn settle_failure(task: &Task, error: FunctionError) -> Returned {
             task.settle(Err(error));
             Returned::Failure
         }
-    }
-}
-
-/// A run that is over, for the log.
-struct Run {
-    started: Instant,
-    /// What went wrong, with its causes.
-    failure: Option<String>,
-}
-
-/// Logs how a task ended, and the seconds it waited, ran, and took; -1 when it never ran.
-fn log_end(task: &Task, run: Option<&Run>) {
-    let (fun, task_id) = (task.kind(), task.id());
-    let run_waited_duration = run.map_or(-1.0, |run| run.started.duration_since(task.submitted()).as_secs_f64());
-    let run_duration = run.map_or(-1.0, |run| run.started.elapsed().as_secs_f64());
-    let duration = run.map_or(-1.0, |_| task.submitted().elapsed().as_secs_f64());
-    let exception = run.and_then(|run| run.failure.as_deref());
-    match task.ending() {
-        Some(Ending::Succeeded) => {
-            tracing::info!(fun, %task_id, run_waited_duration, run_duration, duration, "task_finished");
-        }
-        Some(Ending::Cancelled(_)) => {
-            tracing::info!(fun, %task_id, run_waited_duration, run_duration, duration, exception, "task_cancelled");
-        }
-        Some(Ending::Failed) => {
-            let code = task.error_code().map(|code| code.to_string());
-            tracing::error!(fun, %task_id, run_waited_duration, run_duration, duration, code, exception, "task_failed");
-        }
-        // Not reached: a task is retired when it is over.
-        None => {}
     }
 }

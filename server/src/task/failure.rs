@@ -18,7 +18,8 @@ enum Failure {
     BadArgument(String),
     Failed {
         message: String,
-        cause: Option<Box<dyn Error + Send + Sync>>,
+        /// What was behind it, outermost first.
+        causes: Vec<String>,
     },
     Cancelled,
     Flight(FlightError),
@@ -43,8 +44,14 @@ impl FunctionError {
     pub fn failed(message: impl Into<String>) -> Self {
         Self(Failure::Failed {
             message: message.into(),
-            cause: None,
+            causes: Vec::new(),
         })
+    }
+
+    /// The function panicked. What the panic said is in the log of the panic hook; it is written for programmers and may
+    /// show values, so clients do not get it.
+    pub(crate) fn panicked() -> Self {
+        Self::failed("the function panicked.")
     }
 
     /// The function stopped because it was cancelled.
@@ -77,12 +84,10 @@ impl FunctionError {
         }
     }
 
-    fn cause(&self) -> Option<&(dyn Error + 'static)> {
+    fn causes(&self) -> &[String] {
         match &self.0 {
-            Failure::Failed { cause: Some(cause), .. } => cause.source(),
-            Failure::Failed { cause: None, .. } | Failure::BadArgument(_) | Failure::Cancelled | Failure::Flight(_) => {
-                None
-            }
+            Failure::Failed { causes, .. } => causes,
+            Failure::BadArgument(_) | Failure::Cancelled | Failure::Flight(_) => &[],
         }
     }
 }
@@ -100,12 +105,7 @@ fn command_failed(message: &str) -> FlightError {
 impl fmt::Display for FunctionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.message())?;
-        let mut cause = self.cause();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        self.causes().iter().try_for_each(|cause| write!(f, ": {cause}"))
     }
 }
 
@@ -116,17 +116,32 @@ impl fmt::Debug for FunctionError {
 }
 
 /// `FunctionError` is no `std::error::Error` itself, so that every other error can become one with `?`.
+///
+/// The error is put into words here, while the function runs, and dropped: both are its own code, which may panic.
 impl<E: Error + Send + Sync + 'static> From<E> for FunctionError {
     fn from(error: E) -> Self {
-        let error: Box<dyn Error + Send + Sync> = Box::new(error);
+        let message = error.to_string();
+        let error: &(dyn Error + 'static) = &error;
         match error.downcast_ref::<ArrowError>() {
-            Some(arrow) if is_about_input(arrow) => Self::bad_argument(arrow.to_string()),
+            Some(arrow) if is_about_input(arrow) => Self::bad_argument(message),
             Some(_) | None => Self(Failure::Failed {
-                message: error.to_string(),
-                cause: Some(error),
+                message,
+                causes: causes(error),
             }),
         }
     }
+}
+
+/// What is behind an error, outermost first. A chain that has no end is cut.
+fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
+    const MOST: usize = 32;
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause.filter(|_| causes.len() < MOST) {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    causes
 }
 
 /// Whether Arrow speaks of values it was given, rather than of its own work.

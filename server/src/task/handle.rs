@@ -1,36 +1,57 @@
 //! One task: where it is, how it ended, and waiting for that.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
+use super::gauges::{Gauges, Mark};
+use super::kinds::Kind;
+use super::queue::Ticket;
 use super::read::Stored;
 use super::state::{Effect, Ending, Event, Reason, State};
-use super::{TaskId, Work, after};
+use super::{TaskId, Work, lock};
 use crate::error::{ErrorCode, FlightError};
 use crate::memory::Lease;
 
 /// A call that was accepted.
+///
+/// There may be a million of them that are over and wait to be forgotten, so what only a task in progress needs is apart.
 pub struct Task {
     id: TaskId,
-    work: Arc<dyn Work>,
+    kind: Arc<Kind>,
     command: Bytes,
-    submitted: Instant,
     deadline: Instant,
-    state: watch::Sender<State>,
-    /// Cancelled together with the task.
-    pub(super) stop: CancellationToken,
+    overdue: AtomicBool,
+    state: Mutex<State>,
+    /// Rung when the state changes, and when the deadline passes.
+    changed: Notify,
+    /// Gone when the task is over.
+    progress: Mutex<Option<Box<Progress>>>,
     /// Set before the state says that the task succeeded or failed.
-    outcome: OnceLock<Result<Arc<Stored>, FlightError>>,
-    /// Whether somebody was told how the task ended, or began to read its result.
-    collected: AtomicBool,
+    outcome: OnceLock<Result<Arc<Stored>, Box<FlightError>>>,
+    /// Whether the task is over and nobody knows yet.
+    unread: Mark,
     /// What the task itself takes from the budget.
     _lease: Lease,
+}
+
+/// What a task in progress needs.
+pub(super) struct Progress {
+    pub(super) work: Arc<dyn Work>,
+    /// Cancelled together with the task.
+    pub(super) stop: CancellationToken,
+    /// The span of the RPC that submitted it: what it says, such as the peer, belongs to the log lines of the task too.
+    pub(super) span: Span,
+    /// Its place in line, if it had to wait.
+    pub(super) ticket: Option<Ticket>,
+    /// Whether a slot is its own, in line or not.
+    pub(super) has_slot: bool,
 }
 
 /// How a task ended, with what there is to show for it.
@@ -54,18 +75,25 @@ pub enum Waited {
 }
 
 impl Task {
-    pub(super) fn new(work: Arc<dyn Work>, command: Bytes, call_deadline: Duration, lease: Lease) -> Self {
-        let submitted = Instant::now();
+    pub(super) fn new(
+        kind: Arc<Kind>,
+        command: Bytes,
+        deadline: Instant,
+        progress: Progress,
+        gauges: Arc<Gauges>,
+        lease: Lease,
+    ) -> Self {
         Self {
             id: TaskId::random(),
-            work,
+            kind,
             command,
-            submitted,
-            deadline: after(submitted, call_deadline),
-            state: watch::Sender::new(State::Queued),
-            stop: CancellationToken::new(),
+            deadline,
+            overdue: AtomicBool::new(false),
+            state: Mutex::new(State::Queued),
+            changed: Notify::new(),
+            progress: Mutex::new(Some(Box::new(progress))),
             outcome: OnceLock::new(),
-            collected: AtomicBool::new(false),
+            unread: Mark::new(gauges),
             _lease: lease,
         }
     }
@@ -76,24 +104,20 @@ impl Task {
         self.id
     }
 
-    pub(super) const fn work(&self) -> &Arc<dyn Work> {
-        &self.work
-    }
-
     /// What sort of work it does.
     #[must_use]
     pub fn kind(&self) -> &str {
-        self.work.kind()
+        &self.kind.name
+    }
+
+    pub(super) const fn kind_of(&self) -> &Arc<Kind> {
+        &self.kind
     }
 
     /// The command that started it, byte for byte.
     #[must_use]
     pub const fn command(&self) -> &Bytes {
         &self.command
-    }
-
-    pub(super) const fn submitted(&self) -> Instant {
-        self.submitted
     }
 
     pub(super) const fn deadline(&self) -> Instant {
@@ -106,20 +130,41 @@ impl Task {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
+    /// Looks at what only a task in progress has.
+    pub(super) fn in_progress<T>(&self, look: impl FnOnce(&mut Progress) -> T) -> Option<T> {
+        lock(&self.progress).as_deref_mut().map(look)
+    }
+
+    /// Takes what a task that is over does not need; the caller drops it, where code of the work may run.
+    pub(super) fn take_progress(&self) -> Option<Box<Progress>> {
+        lock(&self.progress).take()
+    }
+
+    /// The span of the task's log lines.
+    pub(super) fn span(&self) -> Span {
+        self.in_progress(|progress| progress.span.clone())
+            .unwrap_or_else(Span::none)
+    }
+
     /// Moves the task along. The caller does what the effect says.
     pub(super) fn advance(&self, event: Event) -> Effect {
-        let mut effect = Effect::None;
-        self.state.send_if_modified(|state| {
-            let before = *state;
-            (*state, effect) = before.after(event);
-            *state != before
-        });
+        let mut state = lock(&self.state);
+        let before = *state;
+        let (now, effect) = before.after(event);
+        *state = now;
+        if before.ending().is_none() && now.ending().is_some_and(Ending::is_news) {
+            self.unread.set();
+        }
+        drop(state);
+        if now != before {
+            self.changed.notify_waiters();
+        }
         effect
     }
 
     /// Says what there is to show for the task. Only the first word counts.
     pub(super) fn settle(&self, outcome: Result<Arc<Stored>, FlightError>) {
-        let _ = self.outcome.set(outcome);
+        let _ = self.outcome.set(outcome.map_err(Box::new));
     }
 
     /// Whether it has ended, in whatever way.
@@ -129,7 +174,13 @@ impl Task {
     }
 
     pub(super) fn ending(&self) -> Option<Ending> {
-        self.state.borrow().ending()
+        lock(&self.state).ending()
+    }
+
+    /// The deadline passed: who waits for the task is told so.
+    pub(super) fn pass_deadline(&self) {
+        self.overdue.store(true, Ordering::Release);
+        self.changed.notify_waiters();
     }
 
     /// Waits until the task is over, for so long at most, and not beyond its deadline.
@@ -137,27 +188,41 @@ impl Task {
     /// Who waits when the deadline passes is told so, even though the task is cancelled in the same moment; who comes
     /// later finds it cancelled, or still at it.
     pub async fn wait(&self, limit: Duration) -> Waited {
-        let now = Instant::now();
-        let in_time = now < self.deadline;
-        let until = after(now, limit);
-        let until = if in_time { until.min(self.deadline) } else { until };
-        match timeout_at(until, self.end()).await {
-            Ok(Ending::Cancelled(Reason::Deadline)) if in_time => self.timed_out(),
-            Ok(ending) => Waited::Ended(self.outcome(ending)),
-            Err(_) if Instant::now() >= self.deadline => self.timed_out(),
+        let in_time = !self.is_overdue();
+        let end = self.reach(|state| match state.ending() {
+            Some(Ending::Cancelled(Reason::Deadline)) if in_time => Some(None),
+            Some(ending) => Some(Some(ending)),
+            None => (in_time && self.is_overdue()).then_some(None),
+        });
+        // Most clients wait for as long as the deadline lets them; they need no alarm of their own.
+        let ended = if in_time && limit >= self.time_left() {
+            Ok(end.await)
+        } else {
+            timeout(limit, end).await
+        };
+        match ended {
+            Ok(Some(ending)) => Waited::Ended(self.outcome(ending)),
+            Ok(None) => self.timed_out(),
+            Err(_) if self.is_overdue() => self.timed_out(),
             Err(_) => Waited::Pending,
         }
     }
 
-    async fn end(&self) -> Ending {
-        let mut state = self.state.subscribe();
+    /// Waits until the state, or that the deadline passed, says something.
+    pub(super) async fn reach<T>(&self, says: impl Fn(State) -> Option<T>) -> T {
         loop {
-            if let Some(ending) = state.borrow_and_update().ending() {
-                return ending;
+            // Made before the state is looked at, so that no change is missed.
+            let changed = self.changed.notified();
+            let state = *lock(&self.state);
+            if let Some(said) = says(state) {
+                return said;
             }
-            // The sender lives as long as `self`.
-            let _ = state.changed().await;
+            changed.await;
         }
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.overdue.load(Ordering::Acquire)
     }
 
     fn timed_out(&self) -> Waited {
@@ -168,7 +233,7 @@ impl Task {
     fn outcome(&self, ending: Ending) -> Outcome {
         let outcome = match (ending, self.outcome.get()) {
             (Ending::Succeeded, Some(Ok(stored))) => return Outcome::Succeeded(Arc::clone(stored)),
-            (Ending::Failed, Some(Err(error))) => Outcome::Failed(error.clone()),
+            (Ending::Failed, Some(Err(error))) => Outcome::Failed(FlightError::clone(error)),
             (Ending::Cancelled(_) | Ending::Succeeded | Ending::Failed, _) => Outcome::Cancelled,
         };
         self.collect();
@@ -180,18 +245,15 @@ impl Task {
         self.outcome.get()?.as_ref().err()?.code()
     }
 
-    /// Notes that somebody knows how the task ended.
+    /// Notes that somebody knows how the task ended, or that nobody can ask any more.
     pub(super) fn collect(&self) {
-        self.collected.store(true, Ordering::Release);
+        self.unread.clear();
     }
+}
 
-    /// Whether the task is over and nobody knows yet. Who asked for a task to be cancelled knows.
-    pub(super) fn is_unread(&self) -> bool {
-        match self.ending() {
-            None | Some(Ending::Cancelled(Reason::Asked | Reason::Abandoned)) => false,
-            Some(Ending::Succeeded | Ending::Failed | Ending::Cancelled(Reason::Deadline | Reason::Function)) => {
-                !self.collected.load(Ordering::Acquire)
-            }
-        }
+/// Nobody can ask for it any more.
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.collect();
     }
 }

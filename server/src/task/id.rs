@@ -5,7 +5,7 @@ use std::fmt;
 use uuid::Uuid;
 
 /// The name of a task: on the wire 32 lower-case hexadecimal digits. Who knows it can read, poll and cancel the task.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(Uuid);
 
 impl TaskId {

@@ -1,24 +1,32 @@
 //! Tasks: the state machine, the bounded executor and the store of results.
 //!
 //! A call is a task with a life of its own: the client that started it may go away and come back for the result. Tasks
-//! start in the order they were submitted, run on a fixed number of slots, end at their deadline at the latest (or as
-//! soon as their function lets go), and are forgotten some time after they ended.
+//! of one kind start in the order they were submitted, kinds take turns and share a fixed number of slots, each task ends
+//! at its deadline at the latest (or a little later, if its function does not let go), and is forgotten some time after.
 
+mod batches;
+mod deadlines;
 mod execute;
 mod failure;
+mod gauges;
 mod handle;
 mod id;
 mod keep;
+mod kinds;
+mod leaks;
+mod limits;
 mod output;
 mod queue;
 mod read;
 mod run;
+mod shares;
 mod state;
 mod store;
 mod submit;
+mod threads;
 mod work;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +38,7 @@ pub(crate) use failure::CallEnding;
 pub use failure::FunctionError;
 pub use handle::{Outcome, Task, Waited};
 pub use id::TaskId;
+pub use limits::{KindLimits, Limits};
 pub use output::{Output, RecordBatchStream, Table};
 pub use read::{Consumed, Reading, Stored};
 pub(crate) use run::{panicked, start};
@@ -37,27 +46,16 @@ pub use submit::{Cancelled, Refusal};
 pub use work::{Submission, TaskContext, Work};
 
 use crate::memory::Budget;
+use crate::telemetry::Metrics;
+use deadlines::Deadlines;
+use gauges::Gauges;
+use kinds::Kinds;
+use leaks::Leaks;
 use queue::Queue;
+use run::Workshop;
+use shares::Shares;
 use store::Store;
-use submit::Waiting;
-
-/// The bounds of all tasks together.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Calls that run at a time.
-    pub threads: usize,
-    /// Calls that may wait for a slot; one more is refused with `BACKPRESSURE`.
-    pub queue: usize,
-    /// How long a result (or an error) is kept after its task ended.
-    pub result_ttl: Duration,
-    /// How long a call may take, waiting included, before it is cancelled.
-    pub call_deadline: Duration,
-    /// Bytes that encoded tables, and the commands they came from, may hold. While they are reached, new calls are
-    /// refused with `BACKPRESSURE`. Calls already accepted still store their results, so that memory is bounded by this
-    /// number plus the results of `threads` + `queue` calls. A table counts until it expired and its last reader is done;
-    /// a stream is not kept and does not count.
-    pub result_bytes: usize,
-}
+use threads::{Priority, Threads};
 
 /// What all tasks together are doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,11 +80,11 @@ impl Load {
     }
 }
 
-/// Runs tasks and keeps their results. Clones are handles to the same tasks; dropping the last one stops the sweeper.
+/// Runs tasks and keeps their results. Clones are handles to the same tasks; dropping the last one stops the sweepers.
 #[derive(Clone)]
 pub struct Tasks {
     shared: Arc<Shared>,
-    _sweeper: Arc<AbortOnDropHandle<()>>,
+    _sweepers: Arc<[AbortOnDropHandle<()>; 2]>,
 }
 
 /// What tasks in flight share. No lock in it is ever held while code of a function runs.
@@ -94,35 +92,59 @@ struct Shared {
     limits: Limits,
     budget: Budget,
     closed: AtomicBool,
-    queue: Mutex<Queue<Waiting>>,
+    kinds: Kinds,
+    queue: Mutex<Queue<Arc<Task>>>,
+    deadlines: Mutex<Deadlines>,
+    /// Rung when a deadline comes before all others.
+    earlier_deadline: Notify,
     store: Mutex<Store>,
     /// Rung when something begins to expire while nothing else did.
     sweep: Notify,
-    /// Rung whenever the load may have become less.
-    eased: Notify,
-    streams: AtomicUsize,
-    last_call: Mutex<Option<Instant>>,
+    workshop: Workshop,
+    leaks: Leaks,
+    /// Runs code of functions that nobody waits for: what shall stop work that goes on elsewhere.
+    aside: Threads,
+    gauges: Arc<Gauges>,
+    last_call: LastCall,
 }
 
 impl Tasks {
-    /// Makes room for tasks. Must be called on a Tokio runtime, which then runs them.
+    /// Makes room for tasks that nobody counts. Must be called on a Tokio runtime, which then runs them.
     #[must_use]
     pub fn start(limits: Limits) -> Self {
+        Self::start_counted(limits, Metrics::new())
+    }
+
+    /// Makes room for tasks. Must be called on a Tokio runtime, which then runs them.
+    #[must_use]
+    pub fn start_counted(limits: Limits, metrics: Metrics) -> Self {
+        /// Hooks that run at a time, and that wait. One that does not return must not stop the others so soon.
+        const HOOKS: (usize, usize) = (16, 1024);
+
+        let slots = Shares::new(limits.threads.max(1)).total();
         let shared = Arc::new(Shared {
-            limits,
             budget: Budget::new(limits.result_bytes),
             closed: AtomicBool::new(false),
+            kinds: Kinds::new(&limits, metrics.clone()),
             queue: Mutex::new(Queue::new(limits.threads, limits.queue)),
+            deadlines: Mutex::default(),
+            earlier_deadline: Notify::new(),
             store: Mutex::default(),
             sweep: Notify::new(),
-            eased: Notify::new(),
-            streams: AtomicUsize::new(0),
-            last_call: Mutex::new(None),
+            workshop: Workshop::new(slots + limits.threads, slots),
+            leaks: Leaks::new(limits.threads, metrics),
+            aside: Threads::new("fun-cancel", Priority::Normal, HOOKS.0, HOOKS.1),
+            gauges: Arc::default(),
+            last_call: LastCall::never(),
+            limits,
         });
-        let sweeper = AbortOnDropHandle::new(tokio::spawn(store::sweep(Arc::clone(&shared))));
+        let sweepers = [
+            AbortOnDropHandle::new(tokio::spawn(store::sweep(Arc::clone(&shared)))),
+            AbortOnDropHandle::new(tokio::spawn(deadlines::enforce(Arc::clone(&shared)))),
+        ];
         Self {
             shared,
-            _sweeper: Arc::new(sweeper),
+            _sweepers: Arc::new(sweepers),
         }
     }
 
@@ -136,16 +158,16 @@ impl Tasks {
         Load {
             queued,
             running,
-            unread_results: lock(&self.shared.store).unread(),
-            streams: self.shared.streams.load(Ordering::Acquire),
-            last_call: *lock(&self.shared.last_call),
+            unread_results: self.shared.gauges.unread.load(Ordering::Acquire),
+            streams: self.shared.gauges.streams.load(Ordering::Acquire),
+            last_call: self.shared.last_call.get(),
         }
     }
 
     /// Waits until no task waits or runs, and every result is read or expired.
     pub async fn idle(&self) {
         loop {
-            let eased = self.shared.eased.notified();
+            let eased = self.shared.gauges.eased.notified();
             tokio::pin!(eased);
             eased.as_mut().enable();
             if self.load().is_idle() {
@@ -173,6 +195,33 @@ impl std::fmt::Debug for Tasks {
             .field("limits", &self.shared.limits)
             .field("load", &self.load())
             .finish_non_exhaustive()
+    }
+}
+
+/// When the last call came.
+struct LastCall {
+    begin: Instant,
+    /// Nanoseconds since `begin`, and one more; zero for never. Enough for 584 years.
+    after: AtomicU64,
+}
+
+impl LastCall {
+    fn never() -> Self {
+        Self {
+            begin: Instant::now(),
+            after: AtomicU64::new(0),
+        }
+    }
+
+    fn note(&self, now: Instant) {
+        let after = now.saturating_duration_since(self.begin).as_nanos();
+        let after = u64::try_from(after).unwrap_or(u64::MAX - 1) + 1;
+        self.after.fetch_max(after, Ordering::AcqRel);
+    }
+
+    fn get(&self) -> Option<Instant> {
+        let after = self.after.load(Ordering::Acquire).checked_sub(1)?;
+        Some(self.begin + Duration::from_nanos(after))
     }
 }
 

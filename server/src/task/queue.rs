@@ -1,136 +1,169 @@
-//! Who runs, who waits, who is refused: slots, and a bounded line in front of them.
+//! Who runs, who waits, who is refused: slots, and in front of them a bounded line for each kind of task.
+//!
+//! Within a kind, first come is first served. Between kinds, a free slot goes to the one that holds the fewest, and among
+//! equals to the one that got its last slot longest ago. How much each kind may hold is the matter of [`Shares`].
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
-/// A fixed number of slots, and those who wait for one in the order they came.
+use super::kinds::Bounds;
+use super::shares::Shares;
+
+/// The slots, and those who wait for one.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
-    slots: usize,
-    limit: usize,
+    slots: Shares,
+    places: Shares,
     running: usize,
-    waiting: VecDeque<T>,
+    waiting: usize,
+    /// By [`Bounds::line`].
+    lines: Vec<Line<T>>,
+    /// Counts who came, to tell them apart.
+    arrivals: u64,
+    /// Counts slots given to those who waited.
+    turns: u64,
 }
 
+/// The tasks of one kind.
+#[derive(Debug)]
+struct Line<T> {
+    limit: usize,
+    running: usize,
+    waiting: BTreeMap<Ticket, T>,
+    last_turn: u64,
+}
+
+/// The place of somebody in line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ticket(u64);
+
 /// What becomes of somebody who asks for a slot.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Admission<T> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
     /// A slot is theirs.
-    Run(T),
+    Run,
     /// They wait.
-    Wait,
-    /// The line is full.
-    Refused(T),
+    Wait(Ticket),
+    /// The line of their kind is as long as it may be.
+    LineFull,
+    /// All lines together are.
+    QueueFull,
 }
 
 impl<T> Queue<T> {
-    /// So many slots (at least one), and room for `limit` to wait.
-    pub(super) fn new(slots: usize, limit: usize) -> Self {
+    /// So many slots (at least one), and room for `places` to wait.
+    pub(super) fn new(slots: usize, places: usize) -> Self {
         Self {
-            slots: slots.max(1),
-            limit,
+            slots: Shares::new(slots.max(1)),
+            places: Shares::new(places),
             running: 0,
-            waiting: VecDeque::new(),
+            waiting: 0,
+            lines: Vec::new(),
+            arrivals: 0,
+            turns: 0,
         }
     }
 
-    pub(super) fn admit(&mut self, who: T) -> Admission<T> {
-        if self.running < self.slots {
+    /// Asks for a slot. `who` is kept if it has to wait, and dropped otherwise.
+    pub(super) fn admit(&mut self, kind: Bounds, who: T) -> Admission {
+        let line = self.line(kind);
+        let (running, waiting) = (line.running, line.waiting.len());
+        let active = || self.count_besides(kind, Line::is_active) + 1;
+        if waiting == 0 && running < kind.running && self.slots.admit(self.running, running, active) {
             self.running += 1;
-            Admission::Run(who)
-        } else if self.waiting.len() < self.limit {
-            self.waiting.push_back(who);
-            Admission::Wait
-        } else {
-            Admission::Refused(who)
+            self.line(kind).running += 1;
+            return Admission::Run;
         }
+        let in_line = || self.count_besides(kind, |line| !line.waiting.is_empty()) + 1;
+        if waiting >= kind.waiting {
+            return Admission::LineFull;
+        }
+        if !self.places.admit(self.waiting, waiting, in_line) {
+            return Admission::QueueFull;
+        }
+        self.arrivals += 1;
+        let ticket = Ticket(self.arrivals);
+        self.waiting += 1;
+        self.line(kind).waiting.insert(ticket, who);
+        Admission::Wait(ticket)
     }
 
-    /// Gives a slot back. It goes to the one who waited longest, if anybody did.
-    pub(super) fn release(&mut self) -> Option<T> {
-        let next = self.waiting.pop_front();
-        if next.is_none() {
-            self.running = self.running.saturating_sub(1);
-        }
-        next
+    /// Gives a slot back. Ask for the [`Queue::next`] to run then.
+    pub(super) fn release(&mut self, kind: Bounds) {
+        self.running = self.running.saturating_sub(1);
+        let line = self.line(kind);
+        line.running = line.running.saturating_sub(1);
     }
 
-    /// Takes out of the line whoever matches.
-    pub(super) fn withdraw(&mut self, matches: impl Fn(&T) -> bool) -> Option<T> {
-        let position = self.waiting.iter().position(matches)?;
-        self.waiting.remove(position)
+    /// Takes somebody out of line; `None` when they are not there any more. It may be another's turn then: ask for the
+    /// [`Queue::next`] to run.
+    pub(super) fn withdraw(&mut self, kind: Bounds, ticket: Ticket) -> Option<T> {
+        let who = self.line(kind).waiting.remove(&ticket)?;
+        self.waiting -= 1;
+        Some(who)
+    }
+
+    /// Gives a slot to somebody who waits, if one may be given. To be repeated until it is `None`.
+    pub(super) fn next(&mut self) -> Option<T> {
+        if self.waiting == 0 {
+            return None;
+        }
+        let active = self.lines.iter().filter(|line| line.is_active()).count();
+        let (slots, running) = (self.slots, self.running);
+        let line = self
+            .lines
+            .iter_mut()
+            .filter(|line| !line.waiting.is_empty() && line.running < line.limit)
+            .filter(|line| slots.admit(running, line.running, || active))
+            .min_by_key(|line| (line.running, line.last_turn))?;
+        let (_, who) = line.waiting.pop_first()?;
+        self.turns += 1;
+        line.last_turn = self.turns;
+        line.running += 1;
+        self.running += 1;
+        self.waiting -= 1;
+        Some(who)
     }
 
     pub(super) const fn running(&self) -> usize {
         self.running
     }
 
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.len()
+    pub(super) const fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    fn line(&mut self, kind: Bounds) -> &mut Line<T> {
+        if self.lines.len() <= kind.line {
+            self.lines.resize_with(kind.line + 1, Line::default);
+        }
+        let line = &mut self.lines[kind.line];
+        line.limit = kind.running;
+        line
+    }
+
+    /// How many other kinds there are to which this applies.
+    fn count_besides(&self, kind: Bounds, applies: impl Fn(&Line<T>) -> bool) -> usize {
+        let others = self.lines.iter().enumerate().filter(|&(index, _)| index != kind.line);
+        others.filter(|&(_, line)| applies(line)).count()
+    }
+}
+
+impl<T> Line<T> {
+    fn is_active(&self) -> bool {
+        self.running > 0 || !self.waiting.is_empty()
+    }
+}
+
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Self {
+            limit: 0,
+            running: 0,
+            waiting: BTreeMap::new(),
+            last_turn: 0,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn slots_first_then_the_line_then_refusal() {
-        let mut queue = Queue::new(1, 1);
-        assert_eq!(queue.admit('a'), Admission::Run('a'));
-        assert_eq!(queue.admit('b'), Admission::Wait);
-        assert_eq!(queue.admit('c'), Admission::Refused('c'));
-        assert_eq!((queue.running(), queue.waiting()), (1, 1));
-        assert_eq!(queue.release(), Some('b'));
-        assert_eq!(queue.release(), None);
-        assert_eq!((queue.running(), queue.waiting()), (0, 0));
-    }
-
-    #[derive(Clone, Debug)]
-    enum Action {
-        Admit,
-        Release,
-        Withdraw(u32),
-    }
-
-    fn actions() -> impl Strategy<Value = Vec<Action>> {
-        let action = prop_oneof![
-            3 => Just(Action::Admit),
-            2 => Just(Action::Release),
-            1 => (0_u32..60).prop_map(Action::Withdraw),
-        ];
-        prop::collection::vec(action, 0..60)
-    }
-
-    proptest! {
-        #[test]
-        fn bounds_hold_and_the_order_is_kept(slots in 1_usize..4, limit in 0_usize..4, actions in actions()) {
-            let mut queue = Queue::new(slots, limit);
-            let mut next = 0_u32;
-            let mut last_started = None;
-            for action in actions {
-                let started = match action {
-                    Action::Admit => {
-                        next += 1;
-                        match queue.admit(next) {
-                            Admission::Run(who) => Some(who),
-                            Admission::Wait | Admission::Refused(_) => None,
-                        }
-                    }
-                    Action::Release if queue.running() > 0 => queue.release(),
-                    Action::Release => None,
-                    Action::Withdraw(who) => {
-                        let _ = queue.withdraw(|&waiting| waiting == who);
-                        None
-                    }
-                };
-                prop_assert!(queue.running() <= slots);
-                prop_assert!(queue.waiting() <= limit);
-                prop_assert!(queue.waiting() == 0 || queue.running() == slots, "a slot is idle while somebody waits");
-                prop_assert!(started.is_none() || started > last_started, "somebody jumped the line");
-                last_started = started.or(last_started);
-            }
-        }
-    }
-}
+mod tests;

@@ -153,14 +153,14 @@ struct Open(Arc<Shared>);
 
 impl Open {
     fn new(shared: Arc<Shared>) -> Self {
-        shared.streams.fetch_add(1, Ordering::AcqRel);
+        shared.gauges.streams.fetch_add(1, Ordering::AcqRel);
         Self(shared)
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.streams.fetch_sub(1, Ordering::AcqRel);
-        self.0.eased.notify_waiters();
+        self.0.gauges.streams.fetch_sub(1, Ordering::AcqRel);
+        self.0.gauges.eased.notify_waiters();
     }
 }

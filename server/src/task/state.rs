@@ -54,6 +54,8 @@ pub(crate) enum Event {
     Returned(Returned),
     /// What its function returned is stored, or could not be.
     Stored { readable: bool },
+    /// Nobody sees it through any more.
+    Lost,
 }
 
 /// What a function returned.
@@ -92,11 +94,14 @@ impl State {
             (Self::Queued, Event::CancelRequested(reason)) => {
                 (Self::Ended(Ending::Cancelled(reason)), Effect::Withdraw)
             }
+            (Self::Queued, Event::Lost) => (Self::Ended(Ending::Failed), Effect::None),
             (Self::Queued, Event::Returned(_) | Event::Stored { .. }) => (self, Effect::None),
 
             (Self::Running, Event::CancelRequested(reason)) => (Self::Cancelling(reason), Effect::Stop),
             (Self::Running, Event::Returned(Returned::Output)) => (Self::Finishing, Effect::Store),
-            (Self::Running, Event::Returned(Returned::Failure)) => (Self::Ended(Ending::Failed), Effect::None),
+            (Self::Running, Event::Returned(Returned::Failure) | Event::Lost) => {
+                (Self::Ended(Ending::Failed), Effect::None)
+            }
             (Self::Running, Event::Returned(Returned::Cancelled)) => {
                 (Self::Ended(Ending::Cancelled(Reason::Function)), Effect::None)
             }
@@ -104,7 +109,9 @@ impl State {
 
             // However a function ends that was told to stop, it was cancelled: its driver may well report the
             // interruption as an error of its own.
-            (Self::Cancelling(reason), Event::Returned(_)) => (Self::Ended(Ending::Cancelled(reason)), Effect::None),
+            (Self::Cancelling(reason), Event::Returned(_) | Event::Lost) => {
+                (Self::Ended(Ending::Cancelled(reason)), Effect::None)
+            }
             (Self::Cancelling(_), Event::CancelRequested(_) | Event::SlotGranted | Event::Stored { .. }) => {
                 (self, Effect::None)
             }
@@ -112,10 +119,13 @@ impl State {
             (Self::Finishing, Event::Stored { readable: true }) => (Self::Ended(Ending::Succeeded), Effect::None),
             (Self::Finishing, Event::Stored { readable: false }) => (Self::Ended(Ending::Failed), Effect::None),
             (Self::Finishing, Event::CancelRequested(_)) => (self, Effect::Refuse),
+            (Self::Finishing, Event::Lost) => (Self::Ended(Ending::Failed), Effect::None),
             (Self::Finishing, Event::SlotGranted | Event::Returned(_)) => (self, Effect::None),
 
             (Self::Ended(_), Event::CancelRequested(_)) => (self, Effect::Evict),
-            (Self::Ended(_), Event::SlotGranted | Event::Returned(_) | Event::Stored { .. }) => (self, Effect::None),
+            (Self::Ended(_), Event::SlotGranted | Event::Returned(_) | Event::Stored { .. } | Event::Lost) => {
+                (self, Effect::None)
+            }
         }
     }
 
@@ -124,6 +134,16 @@ impl State {
         match self {
             Self::Ended(ending) => Some(ending),
             Self::Queued | Self::Running | Self::Cancelling(_) | Self::Finishing => None,
+        }
+    }
+}
+
+impl Ending {
+    /// Whether there is something to tell that nobody knows. Who asked for a task to be cancelled knows.
+    pub(crate) const fn is_news(self) -> bool {
+        match self {
+            Self::Succeeded | Self::Failed | Self::Cancelled(Reason::Deadline | Reason::Function) => true,
+            Self::Cancelled(Reason::Asked | Reason::Abandoned) => false,
         }
     }
 }
@@ -206,6 +226,7 @@ mod tests {
             Just(Event::Returned(Returned::Failure)),
             Just(Event::Returned(Returned::Cancelled)),
             any::<bool>().prop_map(|readable| Event::Stored { readable }),
+            Just(Event::Lost),
         ]
     }
 

@@ -36,10 +36,6 @@ impl Store {
         self.expiring.len() == 1
     }
 
-    pub(super) fn unread(&self) -> usize {
-        self.tasks.values().filter(|task| task.is_unread()).count()
-    }
-
     /// Forgets what has expired; the caller drops it, outside of the lock.
     fn take_expired(&mut self, now: Instant) -> Vec<Arc<Task>> {
         let mut expired = Vec::new();
@@ -67,9 +63,11 @@ pub(super) async fn sweep(shared: Arc<Shared>) {
         }
         let expired = lock(&shared.store).take_expired(Instant::now());
         if !expired.is_empty() {
+            for task in &expired {
+                task.collect();
+            }
             // Frees much memory at a time, and drops streams that are a function's own code.
             drop(spawn_blocking(move || drop(expired)));
-            shared.eased.notify_waiters();
         }
     }
 }

@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
-use tracing::Instrument as _;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
+use super::execute::Life;
+use super::handle::Progress;
+use super::kinds::Kind;
 use super::queue::Admission;
 use super::state::{Effect, Event, Reason};
-use super::{Shared, Submission, Task, TaskId, Tasks, lock};
+use super::{Shared, Submission, Task, Tasks, after, lock};
+use crate::telemetry::metrics::Rejection;
 
 /// What a task takes from the byte budget beside its command and its result, about.
 const TASK_BYTES: usize = 1024;
@@ -25,12 +29,23 @@ pub enum Refusal {
     /// As many tasks wait as may, of all kinds together.
     #[error("the queue of waiting calls is full")]
     QueueFull,
-    /// As many tasks of this kind wait as may, beside those of other kinds.
+    /// As many tasks of this kind wait as may.
     #[error("the share of this function in the queue of waiting calls is full")]
     ShareFull,
     /// The bytes of stored results, and of commands, are at their limit.
     #[error("results hold all the memory they may")]
     OutOfBytes,
+}
+
+impl From<Refusal> for Rejection {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Closed => Self::ShuttingDown,
+            Refusal::QueueFull => Self::QueueFull,
+            Refusal::ShareFull => Self::FunctionQueueFull,
+            Refusal::OutOfBytes => Self::OutOfMemory,
+        }
+    }
 }
 
 /// What became of a request to cancel.
@@ -40,26 +55,6 @@ pub enum Cancelled {
     Done,
     /// Its result is being stored at this moment.
     TooLate,
-}
-
-/// A task in line.
-pub(super) struct Waiting {
-    id: TaskId,
-    grant: oneshot::Sender<Slot>,
-}
-
-/// The right to run. Dropping it passes it on to the next in line.
-pub(super) struct Slot(Arc<Shared>);
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let next = lock(&self.0.queue).release();
-        if let Some(waiting) = next {
-            // A task that does not wait any more gives its slot back, which passes it on.
-            let _ = waiting.grant.send(Self(Arc::clone(&self.0)));
-        }
-        self.0.eased.notify_waiters();
-    }
 }
 
 /// The one client that may know of a task. Dropping it cancels the task.
@@ -87,39 +82,13 @@ impl Tasks {
     /// # Errors
     /// The bound, or the end of the server, that stands in the way.
     pub fn submit(&self, submission: Submission) -> Result<Arc<Task>, Refusal> {
-        let shared = &self.shared;
-        *lock(&shared.last_call) = Some(Instant::now());
-        if shared.closed.load(Ordering::Acquire) {
-            return Err(Refusal::Closed);
+        self.shared.last_call.note(Instant::now());
+        let kind = self.shared.kinds.get(submission.work.kind());
+        let accepted = self.shared.accept(submission, &kind);
+        if let Err(refusal) = accepted {
+            kind.metrics.task_rejected(refusal.into());
         }
-        // A copy, since the bytes of a request may be a part of a much larger buffer.
-        let command = Bytes::copy_from_slice(&submission.command);
-        let lease = shared
-            .budget
-            .lease(TASK_BYTES + command.len())
-            .map_err(|_| Refusal::OutOfBytes)?;
-        let task = Arc::new(Task::new(
-            submission.work,
-            command,
-            submission.deadline.unwrap_or(shared.limits.call_deadline),
-            lease,
-        ));
-
-        let (grant, slot) = oneshot::channel();
-        let admission = lock(&shared.queue).admit(Waiting { id: task.id(), grant });
-        match admission {
-            // The receiver is right here.
-            Admission::Run(waiting) => drop(waiting.grant.send(Slot(Arc::clone(shared)))),
-            Admission::Wait => {}
-            Admission::Refused(_) => return Err(Refusal::QueueFull),
-        }
-        lock(&shared.store).insert(Arc::clone(&task));
-        tracing::info!(fun = task.kind(), task_id = %task.id(), "flexconnect_task_created");
-
-        let life = Arc::clone(shared).live(Arc::clone(&task), slot);
-        // What the RPC's span says, such as the peer, belongs to the log lines of its task too.
-        tokio::spawn(life.in_current_span());
-        Ok(task)
+        accepted
     }
 
     /// Ties a task to the client that waits for it.
@@ -141,30 +110,135 @@ impl Tasks {
 }
 
 impl Shared {
+    fn accept(self: &Arc<Self>, submission: Submission, kind: &Arc<Kind>) -> Result<Arc<Task>, Refusal> {
+        let Submission {
+            work,
+            command,
+            deadline,
+        } = submission;
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Refusal::Closed);
+        }
+        // A copy, since the bytes of a request may be a part of a much larger buffer.
+        let command = Bytes::copy_from_slice(&command);
+        let lease = self
+            .budget
+            .lease(TASK_BYTES + command.len())
+            .map_err(|_| Refusal::OutOfBytes)?;
+        let submitted = Instant::now();
+        let deadline = after(submitted, deadline.unwrap_or(kind.deadline));
+        let progress = Progress {
+            work,
+            stop: CancellationToken::new(),
+            span: Span::current(),
+            ticket: None,
+            has_slot: false,
+        };
+        let gauges = Arc::clone(&self.gauges);
+        let task = Arc::new(Task::new(Arc::clone(kind), command, deadline, progress, gauges, lease));
+        self.line_up(&task)?;
+
+        let life = Life::new(Arc::clone(self), Arc::clone(&task), submitted);
+        lock(&self.store).insert(Arc::clone(&task));
+        if lock(&self.deadlines).insert(Arc::clone(&task)) {
+            self.earlier_deadline.notify_one();
+        }
+        tracing::info!(fun = task.kind(), task_id = %task.id(), "flexconnect_task_created");
+        // What the RPC's span says, such as the peer, belongs to the log lines of its task too.
+        tokio::spawn(life.live().in_current_span());
+        Ok(task)
+    }
+
+    /// Gives a slot to a task, or a place in line.
+    fn line_up(&self, task: &Arc<Task>) -> Result<(), Refusal> {
+        let mut queue = lock(&self.queue);
+        let admission = queue.admit(task.kind_of().bounds, Arc::clone(task));
+        match admission {
+            Admission::Run => {
+                task.in_progress(|progress| progress.has_slot = true);
+            }
+            Admission::Wait(ticket) => {
+                task.in_progress(|progress| progress.ticket = Some(ticket));
+                return Ok(());
+            }
+            Admission::LineFull => return Err(Refusal::ShareFull),
+            Admission::QueueFull => return Err(Refusal::QueueFull),
+        }
+        drop(queue);
+        task.advance(Event::SlotGranted);
+        Ok(())
+    }
+
+    /// Gives free slots to those whose turn it is.
+    fn pass_on(&self) {
+        loop {
+            let mut queue = lock(&self.queue);
+            let Some(task) = queue.next() else { break };
+            task.in_progress(|progress| {
+                progress.ticket = None;
+                progress.has_slot = true;
+            });
+            drop(queue);
+            // One that was cancelled in this moment does not run, and gives the slot back as it leaves.
+            task.advance(Event::SlotGranted);
+        }
+    }
+
+    /// Takes a task out of line before its turn.
+    fn withdraw(&self, task: &Task) {
+        let mut queue = lock(&self.queue);
+        if let Some(ticket) = task.in_progress(|progress| progress.ticket.take()).flatten() {
+            queue.withdraw(task.kind_of().bounds, ticket);
+        }
+        drop(queue);
+        self.pass_on();
+    }
+
+    /// Takes the slot, or the place in line, of a task that is over, and what else it does not need any more.
+    pub(super) fn leave(&self, task: &Task) -> Option<Box<Progress>> {
+        let mut queue = lock(&self.queue);
+        let progress = task.take_progress();
+        if let Some(progress) = &progress {
+            if progress.has_slot {
+                queue.release(task.kind_of().bounds);
+            } else if let Some(ticket) = progress.ticket {
+                queue.withdraw(task.kind_of().bounds, ticket);
+            }
+        }
+        drop(queue);
+        self.pass_on();
+        self.gauges.eased.notify_waiters();
+        progress
+    }
+
     /// Cancels a task, in whatever state it is.
     pub(super) fn cancel(&self, task: &Arc<Task>, reason: Reason) -> Cancelled {
         match task.advance(Event::CancelRequested(reason)) {
-            Effect::Withdraw => {
-                drop(lock(&self.queue).withdraw(|waiting| waiting.id == task.id()));
-                task.stop.cancel();
-            }
+            Effect::Withdraw => self.withdraw(task),
             Effect::Stop => {
                 tracing::info!(fun = task.kind(), task_id = %task.id(), "flexconnect_task_cancel");
-                task.stop.cancel();
-                // The hook is a function's own code: it may block, and it may panic.
-                let task = Arc::clone(task);
-                drop(spawn_blocking(move || {
-                    task.work().cancel(&task.id());
-                }));
+                self.stop(task);
             }
             Effect::Evict => {
                 let evicted = lock(&self.store).remove(task.id());
+                task.collect();
                 drop(spawn_blocking(move || drop(evicted)));
-                self.eased.notify_waiters();
             }
             Effect::Refuse => return Cancelled::TooLate,
             Effect::None | Effect::Run | Effect::Store => {}
         }
         Cancelled::Done
+    }
+
+    /// Tells work that runs to stop.
+    fn stop(&self, task: &Task) {
+        let told = task.in_progress(|progress| (Arc::clone(&progress.work), progress.stop.clone()));
+        let Some((work, stop)) = told else { return };
+        stop.cancel();
+        let (id, kind) = (task.id(), Arc::clone(task.kind_of()));
+        // The hook is the function's own code: it may block, and it may panic.
+        if let Err(error) = self.aside.run(move || work.cancel(&id)) {
+            tracing::warn!(fun = &*kind.name, task_id = %id, exception = %error, "cancel_hook_skipped");
+        }
     }
 }

@@ -11,8 +11,8 @@ use super::{FunctionError, Output, TaskId};
 
 /// What a task does. A call of a FlexConnect function is one implementation; services bring their own.
 ///
-/// A value belongs to one task: it is run once at most, and dropped when the task is over. A panic in any method is an
-/// error of that task, never of the server.
+/// A value belongs to one task: it is run once at most, and dropped when the task is over. A panic in `run` or `cancel`
+/// is an error of that task, never of the server.
 #[async_trait]
 pub trait Work: Send + Sync + 'static {
     /// What sort of work it is, such as the name of the function. Limits, fairness, logs and metrics go by it, so there

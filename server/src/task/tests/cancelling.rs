@@ -103,6 +103,107 @@ async fn a_blocking_call_keeps_its_slot_until_it_returns() {
 }
 
 #[tokio::test]
+async fn a_thread_that_hangs_is_left_behind_and_its_slot_goes_on() {
+    let (release, released) = mpsc::channel::<()>();
+    let released = Arc::new(StdMutex::new(released));
+    let hang = Scripted::new("hangs", move |_| {
+        let released = Arc::clone(&released);
+        async move {
+            let _ = released.lock().expect("not poisoned").recv();
+            Ok(Output::from(numbers(&[1])))
+        }
+    });
+    let function = hang.on_blocking_threads().registered();
+    let tasks = Tasks::start(Limits {
+        threads: 1,
+        cancel_grace: Duration::from_millis(10),
+        ..limits()
+    });
+    let first = submit(&tasks, &function);
+    let second = submit(&tasks, &function);
+    tasks.cancel(&first.id().to_string());
+    assert!(is_cancelled(&first).await);
+    assert_eq!(tasks.shared.leaks.count(), 1);
+
+    // No more threads may be left behind than there are slots.
+    until(|| tasks.load().queued == 0).await;
+    tasks.cancel(&second.id().to_string());
+    assert!(matches!(second.wait(Duration::from_millis(100)).await, Waited::Pending));
+    assert_eq!((tasks.load().running, tasks.shared.leaks.count()), (1, 1));
+
+    drop(release);
+    assert!(is_cancelled(&second).await);
+    until(|| tasks.shared.leaks.count() == 0).await;
+    timeout(10 * SECOND, tasks.idle()).await.expect("nothing is left");
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_or_hangs_harms_nobody() {
+    struct BadHook(StdMutex<Option<mpsc::Receiver<()>>>);
+
+    #[async_trait::async_trait]
+    impl Work for BadHook {
+        fn kind(&self) -> &'static str {
+            "bad hook"
+        }
+
+        async fn run(&self, context: TaskContext) -> Result<Output, FunctionError> {
+            context.cancelled.cancelled().await;
+            Err(FunctionError::cancelled())
+        }
+
+        fn cancel(&self, _: &TaskId) {
+            if let Some(hang) = self.0.lock().expect("not poisoned").take() {
+                let _ = hang.recv();
+            }
+            panic!("expected");
+        }
+    }
+
+    let tasks = Tasks::start(limits());
+    let (release, hang) = mpsc::channel();
+    for hang in [Some(hang), None] {
+        let work = Arc::new(BadHook(StdMutex::new(hang)));
+        let task = tasks
+            .submit(Submission {
+                work,
+                command: Bytes::new(),
+                deadline: None,
+            })
+            .expect("there is room");
+        tasks.cancel(&task.id().to_string());
+        assert!(is_cancelled(&task).await);
+    }
+    drop(release);
+    timeout(10 * SECOND, tasks.idle()).await.expect("nothing is left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_submits_and_each_kind_may_have_a_deadline_of_their_own() {
+    let brief = KindLimits {
+        call_deadline: Some(5 * SECOND),
+        ..KindLimits::default()
+    };
+    let tasks = Tasks::start(Limits {
+        kinds: [("sleeper".to_owned(), brief)].into(),
+        ..limits()
+    });
+    let function = sleeper(DEADLINE).registered();
+    let start = Instant::now();
+    let task = submit(&tasks, &function);
+    assert!(matches!(task.wait(DEADLINE).await, Waited::TimedOut));
+    assert_eq!(start.elapsed(), 5 * SECOND);
+
+    let shorter = Submission {
+        deadline: Some(SECOND),
+        ..submission(&function)
+    };
+    let task = tasks.submit(shorter).expect("there is room");
+    assert!(matches!(task.wait(DEADLINE).await, Waited::TimedOut));
+    assert_eq!(start.elapsed(), 6 * SECOND);
+}
+
+#[tokio::test]
 async fn cancelling_what_is_over_forgets_it() {
     let tasks = Tasks::start(limits());
     let task = submit(&tasks, &rows());

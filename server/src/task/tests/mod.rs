@@ -5,6 +5,8 @@ mod cancelling;
 mod model;
 mod results;
 mod running;
+mod sharing;
+mod stress;
 
 use std::sync::Mutex as StdMutex;
 
@@ -31,6 +33,7 @@ fn limits() -> Limits {
         result_ttl: TTL,
         call_deadline: DEADLINE,
         result_bytes: 1 << 20,
+        ..Limits::default()
     }
 }
 

@@ -44,7 +44,8 @@ proptest! {
                     Action::Pass(seconds) => sleep(Duration::from_secs(seconds)).await,
                 }
                 let load = tasks.load();
-                assert!(load.running <= threads && load.queued <= queue, "{load:?}");
+                assert!(load.running <= Shares::new(threads).total(), "{load:?}");
+                assert!(load.queued <= Shares::new(queue).total(), "{load:?}");
             }
             // Each task ends at its deadline, plus the grace of those that do not listen, at the latest.
             sleep(36 * SECOND).await;

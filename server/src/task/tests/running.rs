@@ -96,6 +96,31 @@ async fn a_panic_is_an_error_of_its_task_only() {
 }
 
 #[tokio::test]
+async fn an_error_that_cannot_be_put_into_words_is_an_error_of_its_task() {
+    #[derive(Debug)]
+    struct Speechless;
+    impl std::fmt::Display for Speechless {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("secret")
+        }
+    }
+    impl std::error::Error for Speechless {}
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the warehouse is closed")]
+    struct Outer(#[source] Speechless);
+
+    let tasks = Tasks::start(limits());
+    let plain = Scripted::new("plain", |_| async { Err(Speechless.into()) }).registered();
+    let behind = Scripted::new("behind", |_| async { Err(Outer(Speechless).into()) }).registered();
+    for function in [plain, behind] {
+        let error = failed(&submit(&tasks, &function)).await;
+        assert_eq!(error.code(), Some(ErrorCode::COMMAND_FAILED));
+        assert!(!error.message().contains("secret"), "{}", error.message());
+    }
+}
+
+#[tokio::test]
 async fn a_result_that_contradicts_itself_is_the_functions_failure() {
     let schema = Arc::new(arrow::datatypes::Schema::empty());
     let function = Scripted::new("odd", move |_| {
