@@ -38,7 +38,7 @@ impl Lab {
     /// How long one measurement takes.
     pub(crate) const fn timing(&self) -> Timing {
         Timing {
-            warm_up: Duration::from_millis(self.choose(300, 100)),
+            warm_up: Duration::from_millis(self.choose(200, 100)),
             window: Duration::from_millis(self.choose(2_000, 300)),
         }
     }

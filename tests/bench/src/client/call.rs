@@ -6,6 +6,7 @@ use arrow_flight::FlightInfo;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use h2::RecvStream;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, TE};
+use http::uri::{self, Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderValue, Request, StatusCode};
 use prost::Message;
 
@@ -21,11 +22,17 @@ pub(crate) enum Method {
 }
 
 impl Method {
-    const fn path(self) -> &'static str {
-        match self {
+    /// Its address on a connection of this scheme.
+    pub(super) fn address(self, scheme: Scheme) -> Uri {
+        let path = match self {
             Self::GetFlightInfo => "/arrow.flight.protocol.FlightService/GetFlightInfo",
             Self::DoGet => "/arrow.flight.protocol.FlightService/DoGet",
-        }
+        };
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(scheme);
+        parts.authority = Some(Authority::from_static("localhost"));
+        parts.path_and_query = Some(PathAndQuery::from_static(path));
+        Uri::from_parts(parts).expect("the parts are complete")
     }
 }
 
@@ -94,15 +101,9 @@ pub(crate) fn ticket_of(info: Bytes) -> Result<Bytes, CallError> {
 }
 
 pub(super) async fn start(connection: &Connection, method: Method, message: Bytes) -> Result<RecvStream, CallError> {
-    let uri = http::Uri::builder()
-        .scheme(connection.scheme)
-        .authority("localhost")
-        .path_and_query(method.path())
-        .build()
-        .map_err(|error| CallError::Answer(error.to_string()))?;
-    let mut request = Request::post(uri)
-        .body(())
-        .map_err(|error| CallError::Answer(error.to_string()))?;
+    let mut request = Request::new(());
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = connection.addresses[method as usize].clone();
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(TE, HeaderValue::from_static("trailers"));

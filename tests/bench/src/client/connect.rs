@@ -7,11 +7,14 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
 use http::HeaderValue;
+use http::uri::{Scheme, Uri};
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+
+use super::call::Method;
 
 const STREAM_WINDOW: u32 = 16 << 20;
 const CONNECTION_WINDOW: u32 = 64 << 20;
@@ -50,7 +53,8 @@ pub(crate) struct Target {
 pub(crate) struct Connection {
     pub(crate) sender: SendRequest<Bytes>,
     pub(crate) authorization: HeaderValue,
-    pub(crate) scheme: &'static str,
+    /// GetFlightInfo and DoGet, in this order.
+    pub(crate) addresses: [Uri; 2],
     /// Whether GetFlightInfo may answer that the call is in progress.
     pub(crate) polls: bool,
 }
@@ -72,17 +76,17 @@ pub(crate) async fn connect(target: &Target, frame: Frame) -> anyhow::Result<Con
         .with_context(|| format!("cannot connect to {}", target.address))?;
     stream.set_nodelay(true)?;
     let (sender, scheme) = match &target.tls {
-        None => (handshake(stream, frame).await?, "http"),
+        None => (handshake(stream, frame).await?, Scheme::HTTP),
         Some(tls) => {
             let name = ServerName::try_from("localhost")?;
             let stream = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?;
-            (handshake(stream, frame).await?, "https")
+            (handshake(stream, frame).await?, Scheme::HTTPS)
         }
     };
     Ok(Connection {
         sender,
         authorization: target.authorization.clone(),
-        scheme,
+        addresses: [Method::GetFlightInfo, Method::DoGet].map(|method| method.address(scheme.clone())),
         polls: false,
     })
 }

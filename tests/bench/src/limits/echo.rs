@@ -67,13 +67,17 @@ pub(crate) fn serve() -> anyhow::Result<()> {
     runtime.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         println!("{}", listener.local_addr()?);
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            // A client that goes away is no news.
-            tokio::spawn(async { connection(stream).await.ok() });
-        }
+        accept(listener).await
     })
+}
+
+async fn accept(listener: TcpListener) -> anyhow::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        // A client that goes away is no news.
+        tokio::spawn(async { connection(stream).await.ok() });
+    }
 }
 
 async fn connection(stream: TcpStream) -> Result<(), h2::Error> {
@@ -100,4 +104,56 @@ fn answer(mut response: SendResponse<Bytes>) -> Result<(), h2::Error> {
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from_static("0"));
     body.send_trailers(trailers)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::client::Frame;
+    use crate::load::{Load, Step, Tally, Window, Work, drive};
+
+    /// What the load client makes of the echo server in a tenth of a second.
+    fn load(step: Step, clients: usize) -> anyhow::Result<Tally> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+        let target = Target {
+            address: listener.local_addr()?,
+            tls: None,
+            authorization: HeaderValue::from_static("none"),
+        };
+        runtime.spawn(accept(listener));
+        let load = Load {
+            work: Work::call(step, "Echo", &json!({}), 0),
+            clients,
+            frame: Frame::Small,
+            bulk: false,
+        };
+        drive(
+            &target,
+            &load,
+            Window::after(Duration::ZERO, Duration::from_millis(100)),
+        )
+    }
+
+    #[test]
+    fn calls_are_counted_and_timed() {
+        for clients in [1, 20] {
+            let tally = load(Step::Echo, clients).unwrap();
+            assert!(tally.calls > 0);
+            assert!(tally.latency_ms(0.99) >= tally.latency_ms(0.5));
+        }
+    }
+
+    #[test]
+    fn a_call_whose_answer_is_wrong_is_an_error() {
+        let error = load(Step::AskAndRead, 1).err().unwrap();
+        assert!(format!("{error:#}").contains("not a FlightInfo"), "{error:#}");
+    }
 }

@@ -65,9 +65,13 @@ fn cells(figure: &Figure) -> [String; 7] {
         Some(baseline) => format!("{} {}", figure.against, number(baseline.median)),
         None => String::new(),
     };
-    let ratio = figure.ratio.map_or_else(String::new, |Spread { median, low, high }| {
-        format!("{} ({}–{})", number(median), number(low), number(high))
-    });
+    let ratio = match figure.ratio {
+        Some(Spread { median, low, high }) if median.is_finite() => {
+            format!("{} ({}–{})", number(median), number(low), number(high))
+        }
+        Some(_) => "–".to_owned(),
+        None => String::new(),
+    };
     let target = figure.goal.map_or_else(String::new, |goal| target(goal, figure.better));
     let met = match (figure.met(), figure.reaches_target()) {
         (Some(true), Some(false)) => "yes, not the target",

@@ -8,7 +8,7 @@ use crate::lab::Lab;
 use crate::machine::memory;
 use crate::server::{Maker, Setup};
 
-const STARTS: usize = 10;
+const STARTS: usize = 5;
 const SETTLED: Duration = Duration::from_secs(1);
 
 pub(super) fn run(lab: &Lab) -> anyhow::Result<Vec<Figure>> {

@@ -16,7 +16,7 @@ use crate::machine::{Watch, memory};
 use crate::server::{Maker, Server, Setup};
 
 const RESULT_MIB: i64 = 10;
-const TTL_SECONDS: i64 = 20;
+const TTL_SECONDS: i64 = 10;
 const BUDGET_MIB: i64 = 64;
 /// The budget of the server whose results all fit.
 const AMPLE_MIB: i64 = 2_048;

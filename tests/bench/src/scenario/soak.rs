@@ -106,7 +106,7 @@ pub(crate) fn run(lab: &Lab, minutes: u32) -> anyhow::Result<Vec<Figure>> {
         grown,
         Figure::single(
             "soak: sum of the gauges at the end",
-            "",
+            "count",
             Better::Lower,
             &[left],
             Some(Goal::at(0.0)),
