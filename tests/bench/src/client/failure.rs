@@ -94,9 +94,31 @@ pub(crate) fn status(headers: &HeaderMap) -> Option<Status> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     Some(Status {
         number: text("grpc-status")?.parse().ok()?,
-        message: text("grpc-message").unwrap_or_default().to_owned(),
+        message: text("grpc-message").map(percent_decoded).unwrap_or_default(),
         info: text("grpc-status-details-bin").and_then(info),
     })
+}
+
+/// gRPC's texts are percent-encoded; what is no code stays as it is.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let code = (byte == b'%')
+            .then(|| std::str::from_utf8(after.get(..2)?).ok())
+            .flatten();
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(decoded) => {
+                bytes.push(decoded);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn info(details: &str) -> Option<ErrorInfo> {
@@ -106,6 +128,11 @@ fn info(details: &str) -> Option<ErrorInfo> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_are_decoded() {
+        assert_eq!(percent_decoded("no%20room: 5% of%C5%AF%"), "no room: 5% ofů%");
+    }
 
     #[test]
     fn code_and_cancel_descriptor_are_in_the_details() {

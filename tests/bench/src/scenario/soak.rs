@@ -171,8 +171,8 @@ async fn clients(target: &Target, length: Duration) -> anyhow::Result<f64> {
         let (target, calls) = (target.clone(), Rc::clone(&calls));
         local.spawn_local(async move {
             while Instant::now() < end {
-                let once = timeout(LOST, once(habit, &target, &calls)).await;
-                once.with_context(|| format!("{habit:?}: a task was lost"))?
+                visit(habit, &target, &calls, end)
+                    .await
                     .with_context(|| format!("{habit:?}"))?;
             }
             anyhow::Ok(())
@@ -192,7 +192,8 @@ async fn clients(target: &Target, length: Duration) -> anyhow::Result<f64> {
 /// Calls made on one connection before the next is opened.
 const CALLS_PER_CONNECTION: u32 = 50;
 
-async fn once(habit: Habit, target: &Target, calls: &Cell<f64>) -> anyhow::Result<()> {
+/// Connects, makes some calls, and goes away.
+async fn visit(habit: Habit, target: &Target, calls: &Cell<f64>, end: Instant) -> anyhow::Result<()> {
     let connection = connect(target, Frame::Small).await?;
     let count = || calls.set(calls.get() + 1.0);
     match habit {
@@ -213,8 +214,13 @@ async fn once(habit: Habit, target: &Target, calls: &Cell<f64>) -> anyhow::Resul
         }
         Habit::Reads(_) | Habit::Computes | Habit::Fails(_) | Habit::Cancels => {
             for _ in 0..CALLS_PER_CONNECTION {
-                stay(habit, &connection).await?;
+                timeout(LOST, stay(habit, &connection))
+                    .await
+                    .with_context(|| format!("no answer within {LOST:?}: the task was lost"))??;
                 count();
+                if Instant::now() >= end {
+                    break;
+                }
             }
         }
     }

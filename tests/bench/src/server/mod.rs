@@ -1,5 +1,7 @@
 //! The servers that are measured, as processes: ours and the vendor's, with the same functions, token and certificate.
 
+mod configuration;
+
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -11,8 +13,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use http::HeaderValue;
 use rustix::process::{Pid, Signal, kill_process};
-use toml::{Table, Value};
+use toml::Table;
 
+use self::configuration::configuration;
 use crate::certificate::Certificate;
 use crate::client::Target;
 use crate::machine::tree;
@@ -188,44 +191,6 @@ fn command(maker: Maker, installation: &Installation, file: &Path) -> Command {
     command.env("PYTHONPATH", &installation.functions);
     command.env("FLEXCONNECT_BENCH_WIDE", &installation.wide);
     command
-}
-
-fn configuration(maker: Maker, installation: &Installation, setup: &Setup, ports: [SocketAddr; 3]) -> String {
-    let [flight, health, metrics] = ports;
-    let mut server = Table::new();
-    for (name, address) in [("listen", flight), ("health_check", health), ("metrics", metrics)] {
-        server.insert(format!("{name}_host"), address.ip().to_string().into());
-        server.insert(format!("{name}_port"), i64::from(address.port()).into());
-    }
-    server.insert("advertise_host".to_owned(), "localhost".into());
-    server.insert("authentication_method".to_owned(), "token".into());
-    server.insert("use_tls".to_owned(), setup.tls.into());
-    let pem = |path: &Path| Value::from(format!("@{}", path.display()));
-    server.insert("tls_certificate".to_owned(), pem(&installation.certificate.chain));
-    server.insert("tls_private_key".to_owned(), pem(&installation.certificate.key));
-    server.extend(setup.server.clone());
-    let mut flexconnect = Table::new();
-    // A client that does not poll waits for its result all the same.
-    flexconnect.insert("call_deadline_ms".to_owned(), 180_000.into());
-    match maker {
-        Maker::Ours => {
-            // Nobody comes back for the results of a bench.
-            server.insert("propagation_delay_sec".to_owned(), 1.into());
-            server.insert("drain_timeout_sec".to_owned(), 1.into());
-            server.extend(setup.ours.clone());
-            flexconnect.extend(setup.flexconnect.clone());
-        }
-        Maker::Vendor => {
-            flexconnect.insert("functions".to_owned(), vec!["bench_functions"].into());
-        }
-    }
-    let mut tokens = Table::new();
-    tokens.insert("tokens".to_owned(), vec![TOKEN].into());
-    let mut document = Table::new();
-    document.insert("server".to_owned(), server.into());
-    document.insert("flexconnect".to_owned(), flexconnect.into());
-    document.insert("enumerated_tokens".to_owned(), tokens.into());
-    document.to_string()
 }
 
 /// An HTTP answer with its head, if somebody answers.
