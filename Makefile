@@ -86,7 +86,8 @@ bench-server:
 	@$(BENCH) run $(BENCH_ARGUMENTS) $(if $(ROWS),--rows $(ROWS)) $(if $(QUICK),--quick)
 
 bench-criterion:
-	cargo bench --quiet -p flexconnect-server -p flexconnect-operator --benches -- $(if $(QUICK),--quick)
+	cargo bench --quiet -p flexconnect-server --bench protocol -- $(if $(QUICK),--quick)
+	cargo bench --quiet -p flexconnect-operator --bench pass -- $(if $(QUICK),--quick)
 
 soak: ## Mixed calls with cancels, disconnects and panics for MINUTES (10): memory flat, no task lost
 	@tests/setup python
