@@ -3,6 +3,7 @@
 //! Whoever ends a server asks nobody first, and clients learn of it late. So calls are still served for a while after
 //! the signal; then new ones are sent elsewhere while what runs finishes and results wait to be read.
 
+use std::fmt;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -44,6 +45,15 @@ pub struct Observation {
 }
 
 impl Phase {
+    /// Every phase, in order.
+    pub const ALL: &[Self] = &[
+        Self::Starting,
+        Self::Serving,
+        Self::LameDuck,
+        Self::Closing,
+        Self::Stopped,
+    ];
+
     /// The phase that follows from what is seen; the same when it goes on.
     #[must_use]
     pub fn next(self, seen: Observation, settings: DrainSettings) -> Self {
@@ -69,6 +79,19 @@ impl Phase {
                 }
             }
         }
+    }
+}
+
+/// As the status and metrics name it.
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Starting => "starting",
+            Self::Serving => "serving",
+            Self::LameDuck => "lame_duck",
+            Self::Closing => "closing",
+            Self::Stopped => "stopped",
+        })
     }
 }
 

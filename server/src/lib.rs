@@ -71,8 +71,11 @@ pub mod telemetry;
 pub use arrow;
 pub use arrow_flight;
 pub use async_trait::async_trait;
+pub use prometheus;
 
+pub use admin::HealthModule;
 pub use app::{Running, Server, ServerBuilder, ServerContext, StartError};
 pub use error::{ErrorCode, ErrorInfo, FlightError, FlightKind, Retry};
 pub use function::{Call, ExecutionContext, FlexConnectFunction, HeaderValue, Headers, LoadContext};
 pub use task::{FunctionError, Output, RecordBatchStream, Table, TaskContext, TaskId, Work};
+pub use telemetry::Metrics;

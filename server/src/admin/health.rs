@@ -1,42 +1,76 @@
 //! What `/live` and `/ready` say.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::watch;
 
-use super::Pulse;
+use super::modules::{HealthModule, Modules};
+use super::pulse::Pulse;
 use crate::drain::Phase;
 
-/// The health of the server: its phase, and the pulses of its parts.
+/// The module that the original sets itself: it speaks for the whole server.
+const SERVER: &str = "server";
+
+/// The health of the server: its phase, the pulses of its parts, and what modules report.
 #[derive(Clone, Debug)]
 pub struct Health {
     phase: watch::Receiver<Phase>,
     pulses: Vec<Pulse>,
+    modules: Modules,
 }
 
 impl Health {
     /// Health by the phase and by these parts, all of which must live.
     #[must_use]
     pub fn new(phase: watch::Receiver<Phase>, pulses: Vec<Pulse>) -> Self {
-        Self { phase, pulses }
+        Self {
+            phase,
+            pulses,
+            modules: Modules::default(),
+        }
     }
 
-    /// Whether every part lives. A server that starts or drains is alive.
+    /// A module that reports its own health from its first word on.
+    #[must_use]
+    pub fn module(&self, name: &str) -> HealthModule {
+        HealthModule::new(name, self.modules.clone())
+    }
+
+    /// Whether every part lives and every module is well. A server that starts or drains is alive.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        self.stuck().is_none()
+        self.ailing().is_none()
     }
 
-    /// Whether new calls should come here: functions are loaded, and the end has not begun.
+    /// Whether new calls should come here: functions are loaded, the parts live, and the end has not begun.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        match *self.phase.borrow() {
-            Phase::Serving => self.is_live(),
+        match self.phase() {
+            Phase::Serving => self.stuck().is_none() && !self.modules.is_unhealthy(SERVER),
             Phase::Starting | Phase::LameDuck | Phase::Closing | Phase::Stopped => false,
         }
     }
 
-    /// A part that does not live.
+    /// The phase that the server is in.
     #[must_use]
-    pub fn stuck(&self) -> Option<&'static str> {
+    pub fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// The name of a part that does not live, or of a module that is not well.
+    #[must_use]
+    pub fn ailing(&self) -> Option<String> {
+        self.stuck().map(str::to_owned).or_else(|| self.modules.unhealthy())
+    }
+
+    /// All modules that reported, and whether they are well.
+    #[must_use]
+    pub fn modules(&self) -> BTreeMap<String, bool> {
+        self.modules.all()
+    }
+
+    /// A part that does not live.
+    fn stuck(&self) -> Option<&'static str> {
         self.pulses.iter().find(|pulse| pulse.is_stuck()).map(Pulse::name)
     }
 }
@@ -47,6 +81,10 @@ mod tests {
 
     use super::*;
 
+    fn health(phase: Phase, pulses: Vec<Pulse>) -> Health {
+        Health::new(watch::channel(phase).1, pulses)
+    }
+
     #[rstest]
     #[case(Phase::Starting, false)]
     #[case(Phase::Serving, true)]
@@ -54,19 +92,32 @@ mod tests {
     #[case(Phase::Closing, false)]
     #[case(Phase::Stopped, false)]
     fn readiness_follows_the_phase(#[case] phase: Phase, #[case] ready: bool) {
-        let (_sender, phase) = watch::channel(phase);
-        let health = Health::new(phase, vec![Pulse::new("part")]);
+        let health = health(phase, vec![Pulse::new("part")]);
         assert_eq!((health.is_live(), health.is_ready()), (true, ready));
     }
 
     #[test]
     fn a_part_that_does_not_beat_is_found() {
-        let (_sender, phase) = watch::channel(Phase::Serving);
-        let health = Health::new(
-            phase,
-            vec![Pulse::new("living"), Pulse::silent_for("dead", Pulse::STUCK * 2)],
-        );
+        let dead = Pulse::silent_for("dead", Pulse::STUCK * 2);
+        let health = health(Phase::Serving, vec![Pulse::new("living"), dead]);
         assert_eq!((health.is_live(), health.is_ready()), (false, false));
-        assert_eq!(health.stuck(), Some("dead"));
+        assert_eq!(health.ailing().as_deref(), Some("dead"));
+    }
+
+    #[rstest]
+    #[case::of_a_service("database", true)]
+    #[case::the_server_itself("server", false)]
+    fn a_module_that_is_not_well_ends_the_process_by_and_by(#[case] name: &str, #[case] ready: bool) {
+        let health = health(Phase::Serving, vec![]);
+        let module = health.module(name);
+        assert!(
+            health.is_live() && health.modules().is_empty(),
+            "nothing is reported yet"
+        );
+        module.not_ok();
+        assert_eq!((health.is_live(), health.is_ready()), (false, ready));
+        assert_eq!(health.ailing().as_deref(), Some(name));
+        module.ok();
+        assert_eq!((health.is_live(), health.is_ready()), (true, true));
     }
 }

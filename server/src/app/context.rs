@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use crate::admin::{Health, HealthModule};
 use crate::config::{SettingError, Tables};
 use crate::task::Tasks;
+use crate::telemetry::Metrics;
 
 /// Tells where clients shall read results: `grpc://HOST:PORT` or `grpc+tls://HOST:PORT`. Asked for every FlightInfo.
 pub(crate) type Location = Arc<dyn Fn() -> String + Send + Sync>;
@@ -20,6 +22,8 @@ pub(crate) struct Offered {
     pub(crate) tables: Tables,
     pub(crate) location: Location,
     pub(crate) tasks: Tasks,
+    pub(crate) health: Health,
+    pub(crate) metrics: Metrics,
     /// The header with the caller's token where it is not `authorization`, in lower case.
     pub(crate) credentials_header: Option<String>,
 }
@@ -54,6 +58,18 @@ impl ServerContext {
     #[must_use]
     pub fn tasks(&self) -> &Tasks {
         &self.0.tasks
+    }
+
+    /// A module of the service that reports its own health: while it is not well, `/live` says so.
+    #[must_use]
+    pub fn health_module(&self, name: &str) -> HealthModule {
+        self.0.health.module(name)
+    }
+
+    /// The metrics of the server. A service registers its own there.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     pub(crate) fn credentials_header(&self) -> Option<&str> {

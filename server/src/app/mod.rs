@@ -6,7 +6,6 @@ mod context;
 mod load;
 mod running;
 
-use std::io;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -18,7 +17,7 @@ pub(crate) use context::Offered;
 pub use context::ServerContext;
 pub use running::Running;
 
-use crate::admin::{self, Health, Pulse};
+use crate::admin::{self, Health, OpenError, Pulse, Status};
 use crate::auth::Authenticator;
 use crate::config::{Config, Tables};
 use crate::drain::Phase;
@@ -26,6 +25,7 @@ use crate::flight::{self, Dispatcher, FlightServer, Fork};
 use crate::function::{FunctionError, LoadContext, LoadError, RegistryError};
 use crate::net::{self, BindError, TlsError};
 use crate::task::{Limits, Tasks};
+use crate::telemetry::Metrics;
 use load::Checked;
 
 /// Why a server does not start.
@@ -41,9 +41,9 @@ pub enum StartError {
     /// A port cannot be opened.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The health endpoint cannot be served.
-    #[error("the health endpoint cannot be started")]
-    Health(#[source] io::Error),
+    /// Health or metrics cannot be served.
+    #[error(transparent)]
+    Admin(#[from] OpenError),
     /// Reflection cannot be served.
     #[error("the reflection service cannot be made")]
     Reflection(#[source] tonic_reflection::server::Error),
@@ -85,23 +85,25 @@ impl Server {
         let (phase, phases) = watch::channel(Phase::Starting);
         let pulses = [Pulse::new("flight"), Pulse::new("tasks")];
         let health = Health::new(phases.clone(), pulses.to_vec());
-        if let Some(address) = &server.health {
-            let (listener, _) = net::listen::bind(address, net::listen::HEALTH).await?;
-            admin::serve(listener, health.clone()).map_err(StartError::Health)?;
-            tracing::info!(host = address.host, port = address.port, "health_check_started");
-        }
+        let metrics = Metrics::new();
+        let limits = Limits::of(&server.tasks, &flexconnect);
+        let result_bytes = limits.result_bytes;
+        let tasks = Tasks::start_counted(limits, metrics.clone());
+        let current = phases.clone();
+        metrics.show_phase(Phase::ALL, move || *current.borrow());
+        let status = Status::new(health.clone(), metrics.clone(), tasks.clone());
+        admin::open(server.health.as_ref(), server.metrics.as_ref(), status).await?;
         let (listener, address) = net::listen::bind(&server.listen, net::listen::FLIGHT).await?;
         announce::announce(&server, address, &location);
 
-        let limits = Limits::of(&server.tasks, &flexconnect);
-        let result_bytes = limits.result_bytes;
-        let tasks = Tasks::start(limits);
         let authenticator = Authenticator::new(server.authentication);
         let advertised = location.clone();
         let context = ServerContext::new(Offered {
             tables: Tables::new(tables.clone()),
             location: Arc::new(move || advertised.clone()),
             tasks: tasks.clone(),
+            health: health.clone(),
+            metrics: metrics.clone(),
             credentials_header: authenticator.credentials_header(),
         });
         let dispatcher = Dispatcher::new(context.clone());
@@ -115,7 +117,7 @@ impl Server {
         let service = Fork {
             prefix: flight::HEALTH,
             matching: Some(flight::health(health, phases.clone())),
-            others: net::stack::stack(guarded, phases.clone(), authenticator),
+            others: net::stack::stack(guarded, phases.clone(), authenticator, metrics.clone()),
         };
         let [flight_pulse, tasks_pulse] = pulses;
         let accepting = tokio::spawn(net::accept::serve(listener, tls, service, phases, flight_pulse));

@@ -99,12 +99,9 @@ type Outcome = Result<ExitCode, Box<dyn Error>>;
 
 /// Configuration and logs of the commands that print something: warnings only, readable.
 fn quiet_start(arguments: ConfigArguments) -> Result<Config, Mistakes> {
-    telemetry::start(
-        Style::Readable {
-            colour: io::stderr().is_terminal(),
-        },
-        true,
-    );
+    telemetry::start_quietly(Style::Readable {
+        colour: io::stderr().is_terminal(),
+    });
     let (config, warnings) = arguments.load()?;
     for warning in warnings {
         eprintln!("warning: {warning}");

@@ -33,7 +33,9 @@ pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
             event_key: config.server.logs.event_key.clone(),
         }
     };
-    telemetry::start(style, false);
+    let logs = &config.server.logs;
+    // Kept to the end: it writes the last lines, and sends the last spans.
+    let _telemetry = telemetry::start(style, logs.trace_keys.clone(), config.server.traces.as_ref())?;
     for Warning { key, source, text } in &warnings {
         tracing::warn!(key, %source, advice = text, "config_warning");
     }

@@ -1,17 +1,20 @@
 //! Tasks as flights: what a client is told of a task, and the data of its result.
 
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::{Duration, SystemTime};
 
 use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, Location, Ticket};
 use bytes::Bytes;
-use futures::StreamExt as _;
+use futures::{StreamExt as _, stream};
 use prost_types::Timestamp;
+use tokio::time::Instant;
 
 use super::{CallContext, DataStream};
 use crate::app::ServerContext;
 use crate::error::{ErrorCode, ErrorInfo, FlightError, FlightKind};
 use crate::task::{CallEnding, FunctionError, Outcome, Refusal, Stored, Task, TaskId, Waited};
+use crate::telemetry::metrics::StreamMeter;
 
 /// How one kind of service tells that a task was cancelled.
 pub(super) type Cancelled = fn(TaskId) -> FlightError;
@@ -58,6 +61,7 @@ pub(super) fn result(
 
 /// Reads the result of a task, once it is there.
 pub(super) async fn read(server: &ServerContext, id: &str, cancelled: Cancelled) -> Result<DataStream, FlightError> {
+    let arrived = Instant::now();
     let tasks = server.tasks();
     let task = tasks.find(id).ok_or_else(|| no_such_result(id))?;
     let waited = task.wait(task.time_left()).await;
@@ -65,7 +69,23 @@ pub(super) async fn read(server: &ServerContext, id: &str, cancelled: Cancelled)
     let reading = tasks.read(&task, stored).map_err(|_| consumed())?;
     let id = task.id();
     let messages = reading.map(move |message| message.map_err(|error| broken_off(id, error, cancelled)));
-    Ok(messages.boxed())
+    let meter = server.metrics().kind(task.kind()).stream_opened(arrived);
+    Ok(metered(messages.boxed(), meter))
+}
+
+/// Counts what is sent, and how it ends.
+fn metered(mut messages: DataStream, meter: StreamMeter) -> DataStream {
+    let mut meter = Some(meter);
+    stream::poll_fn(move |context| {
+        let message = ready!(messages.poll_next_unpin(context));
+        match &message {
+            Some(Ok(message)) => meter.as_mut().map(|meter| meter.sent(message.rows(), message.len())),
+            Some(Err(_)) => meter.take().map(StreamMeter::failed),
+            None => meter.take().map(StreamMeter::finished),
+        };
+        Poll::Ready(message)
+    })
+    .boxed()
 }
 
 /// The end of a stream whose source failed while it was read.

@@ -29,6 +29,14 @@ impl Message {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Rows of a record batch, as its header says; none in all other messages.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        let message = arrow_ipc::root_as_message(&self.header).ok();
+        let batch = message.and_then(|message| message.header_as_record_batch());
+        batch.map_or(0, |batch| usize::try_from(batch.length()).unwrap_or(0))
+    }
 }
 
 /// Shares the bytes. The descriptor that `FlightData` may carry is dropped: what clients read has none.

@@ -37,6 +37,12 @@ pub(crate) const HEALTH: Purpose = Purpose {
     setting: "server.health_check_host, server.health_check_port",
 };
 
+/// The metrics for Prometheus.
+pub(crate) const METRICS: Purpose = Purpose {
+    name: "metrics",
+    setting: "server.metrics_host, server.metrics_port",
+};
+
 /// Opens a port. Returns it with its address; a host name may stand for several, of which the first that works is taken.
 pub(crate) async fn bind(address: &HostPort, purpose: Purpose) -> Result<(TcpListener, SocketAddr), BindError> {
     let opened = async {

@@ -11,12 +11,12 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service, ServiceBuilder};
-use tracing::Instrument as _;
 
 use super::accept::peer_name;
 use crate::auth::Authenticator;
 use crate::drain::Phase;
 use crate::error::FlightError;
+use crate::telemetry::{self, Metrics};
 
 /// Compressions that requests may use, named in successful answers.
 const ACCEPTED_ENCODINGS: HeaderValue = HeaderValue::from_static("identity, deflate, gzip");
@@ -33,6 +33,7 @@ pub(crate) fn stack<S, B>(
     service: S,
     phase: watch::Receiver<Phase>,
     authenticator: Authenticator,
+    metrics: Metrics,
 ) -> impl Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
 where
     S: Service<Request<B>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
@@ -40,7 +41,7 @@ where
     B: Send + 'static,
 {
     ServiceBuilder::new()
-        .layer(Around(Traced))
+        .layer(Around(Watched(metrics)))
         .map_response(name_encodings)
         .layer(Around(Available(phase)))
         .layer(Around(Authenticated(authenticator)))
@@ -55,11 +56,11 @@ trait Pass<B>: Clone + Send + 'static {
         S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Send + 'static;
 }
 
-/// Gives the call a span with the caller's address.
+/// Counts the call, and gives it a span with the caller's address.
 #[derive(Clone)]
-struct Traced;
+struct Watched(Metrics);
 
-impl<B: Send + 'static> Pass<B> for Traced {
+impl<B: Send + 'static> Pass<B> for Watched {
     async fn pass<S>(self, request: Request<B>, mut inner: S) -> Result<Response<Body>, Infallible>
     where
         S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Send + 'static,
@@ -69,8 +70,7 @@ impl<B: Send + 'static> Pass<B> for Traced {
             .get::<TcpConnectInfo>()
             .and_then(TcpConnectInfo::remote_addr)
             .map(peer_name);
-        let span = tracing::info_span!("rpc", peer);
-        inner.call(request).instrument(span).await
+        telemetry::observe(&self.0, peer, request, move |request| inner.call(request)).await
     }
 }
 

@@ -226,6 +226,12 @@ impl Metrics {
         GaugeMeter::up(&self.0.connections, 1)
     }
 
+    /// Connections that are open.
+    #[must_use]
+    pub fn open_connections(&self) -> i64 {
+        self.0.connections.get()
+    }
+
     /// The server ended a connection, or did not let it begin.
     pub fn connection_ended(&self, reason: ConnectionEnd) {
         self.0.connections_ended.with_label_values(&[reason.label()]).inc();

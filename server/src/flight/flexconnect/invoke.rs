@@ -12,6 +12,8 @@ use crate::error::FlightError;
 use crate::flight::{CallContext, results};
 use crate::function::{Call, FunctionCall, RegisteredFunction};
 use crate::task::{Cancelled, Outcome, Stored, Submission, Task, Waited};
+use crate::telemetry::metrics::Rejection;
+use crate::telemetry::spans;
 
 /// The longest wait for a call that has just been submitted, where a client should soon know of its task: enough for a
 /// quick function to spare it a second request.
@@ -76,6 +78,7 @@ impl FlexConnect {
                 (task, patience.again)
             }
             Poll::Cancel(id) => {
+                spans::expected_answer();
                 return Err(match tasks.cancel(&id) {
                     Cancelled::Done => answer::cancelled(),
                     Cancelled::TooLate => answer::cancel_not_possible(),
@@ -97,20 +100,26 @@ impl FlexConnect {
 
     fn submit(&self, call: &CallContext, command: Bytes) -> Result<Arc<Task>, FlightError> {
         let submitted = self.try_submit(call, command);
-        if let Err(error) = &submitted {
+        if let Err(error) = &submitted
+            && let Some(suppressed) = self.refusals.admit()
+        {
             let code = error.code().map(|code| code.to_string());
-            tracing::info!(code, exception = %error, "flexconnect_fun_submit_failed");
+            let suppressed = (suppressed > 0).then_some(suppressed);
+            tracing::info!(code, suppressed, exception = %error, "flexconnect_fun_submit_failed");
         }
         submitted
     }
 
     fn try_submit(&self, call: &CallContext, command: Bytes) -> Result<Arc<Task>, FlightError> {
+        let metrics = call.server().metrics();
         let Invocation {
             function,
             parameters,
             columns,
-        } = Invocation::parse(&command)?;
-        let function = Arc::clone(self.function(&function)?);
+        } = Invocation::parse(&command).inspect_err(|_| metrics.call_rejected(Rejection::BadArgument))?;
+        let function = self.function(&function);
+        let function = function.inspect_err(|_| metrics.call_rejected(Rejection::UnknownFunction))?;
+        let function = Arc::clone(function);
         let made = Call {
             columns,
             headers: call.headers(),

@@ -24,6 +24,7 @@ pub use ticket::{Ticket, TicketError};
 use super::{Answers, CallContext, DataStream, FlightMethods, results};
 use crate::error::FlightError;
 use crate::function::Registry;
+use crate::telemetry::{RateLimit, spans};
 use invoke::{Looked, Patience};
 
 /// How functions are called.
@@ -38,13 +39,22 @@ pub struct Settings {
 pub struct FlexConnect {
     registry: Registry,
     settings: Settings,
+    /// Anybody can call what is refused, so it is not logged without end.
+    refusals: RateLimit,
 }
+
+/// Refused calls that are logged a second.
+const LOGGED_REFUSALS: u32 = 100;
 
 impl FlexConnect {
     /// The methods for these functions.
     #[must_use]
-    pub const fn new(registry: Registry, settings: Settings) -> Self {
-        Self { registry, settings }
+    pub fn new(registry: Registry, settings: Settings) -> Self {
+        Self {
+            registry,
+            settings,
+            refusals: RateLimit::new(LOGGED_REFUSALS),
+        }
     }
 }
 
@@ -72,7 +82,10 @@ impl FlightMethods for FlexConnect {
         let patience = Patience::always(self.settings.polling_interval);
         match self.look(call, command, patience, "GetFlightInfo").await? {
             Looked::Done(task, stored) => Ok(info::of_result(call.server(), &task, &stored)),
-            Looked::Pending(task) => Err(answer::in_progress(task.id())),
+            Looked::Pending(task) => {
+                spans::expected_answer();
+                Err(answer::in_progress(task.id()))
+            }
         }
     }
 

@@ -28,7 +28,7 @@ async fn call(phase: Phase, path: &str, token: Option<&str>) -> Response<Body> {
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    stack(service, phase, tokens())
+    stack(service, phase, tokens(), Metrics::new())
         .oneshot(request.body(()).unwrap())
         .await
         .unwrap()

@@ -88,7 +88,8 @@ impl Page<'_> {
             Format::Plain => name,
             Format::OpenMetrics => stem,
         };
-        let whole = self.is_wanted(name) || self.is_wanted(stem);
+        let whole = self.is_wanted(stem);
+        let created = has_creation_time(name, kind).then(|| format!("{stem}_created"));
         let before = self.text.len();
         self.header(header, family.help(), kind_name(kind));
         let empty = self.text.len();
@@ -97,7 +98,7 @@ impl Page<'_> {
                 &Names {
                     name,
                     counter: &counter,
-                    stem,
+                    created: created.as_deref(),
                 },
                 kind,
                 metric,
@@ -107,22 +108,19 @@ impl Page<'_> {
         if self.text.len() == empty {
             self.text.truncate(before);
         }
-        let has_creation_time = name.starts_with(WITH_CREATION_TIME)
-            && matches!(kind, MetricType::COUNTER | MetricType::SUMMARY | MetricType::HISTOGRAM);
-        if has_creation_time && self.format == Format::Plain {
-            let created = format!("{stem}_created");
-            if whole || self.is_wanted(&created) {
-                self.header(&created, family.help(), "gauge");
-                for metric in family.get_metric() {
-                    self.sample(&created, metric.get_label(), None, Number(self.created));
-                }
+        if let Some(created) =
+            created.filter(|created| self.format == Format::Plain && (whole || self.is_wanted(created)))
+        {
+            self.header(&created, family.help(), "gauge");
+            for metric in family.get_metric() {
+                self.sample(&created, metric.get_label(), None, Number(self.created));
             }
         }
     }
 
     /// Writes the samples of one series: all of a family that is wanted as a whole, otherwise those asked for.
     fn metric(&mut self, names: &Names<'_>, kind: MetricType, metric: &Metric, whole: bool) {
-        let Names { name, counter, stem } = *names;
+        let Names { name, counter, created } = *names;
         let labels = metric.get_label();
         let mut put = |name: &str, extra: Extra<'_>, value: Number| {
             if whole || self.is_wanted(name) {
@@ -158,13 +156,10 @@ impl Page<'_> {
                 put(&format!("{name}_sum"), None, Number(histogram.get_sample_sum()));
             }
         }
-        let has_creation_time = name.starts_with(WITH_CREATION_TIME)
-            && matches!(kind, MetricType::COUNTER | MetricType::SUMMARY | MetricType::HISTOGRAM);
-        if has_creation_time && self.format == Format::OpenMetrics {
-            let created = Number(self.created);
-            if whole || self.is_wanted(&format!("{stem}_created")) {
-                self.sample(&format!("{stem}_created"), labels, None, created);
-            }
+        if let (Some(name), Format::OpenMetrics) = (created, self.format)
+            && (whole || self.is_wanted(name))
+        {
+            self.sample(name, labels, None, Number(self.created));
         }
     }
 
@@ -209,7 +204,15 @@ impl Page<'_> {
 struct Names<'a> {
     name: &'a str,
     counter: &'a str,
-    stem: &'a str,
+    created: Option<&'a str>,
+}
+
+fn has_creation_time(name: &str, kind: MetricType) -> bool {
+    name.starts_with(WITH_CREATION_TIME)
+        && match kind {
+            MetricType::COUNTER | MetricType::SUMMARY | MetricType::HISTOGRAM => true,
+            MetricType::GAUGE | MetricType::UNTYPED => false,
+        }
 }
 
 const fn kind_name(kind: MetricType) -> &'static str {

@@ -18,18 +18,22 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::sleep;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Request, Response, Status};
 
 use super::{FlexConnect, Settings};
+use crate::admin::Health;
 use crate::app::{Offered, ServerContext};
 use crate::config::Tables;
+use crate::drain::Phase;
 use crate::error::{ErrorInfo, FlightKind};
 use crate::flight::Dispatcher;
 use crate::function::testing::{Scripted, numbers, numbers_schema};
 use crate::function::{Call, FunctionError, Output, Registry};
 use crate::task::{Limits, Tasks};
+use crate::telemetry::Metrics;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -87,6 +91,8 @@ fn kit() -> Kit {
         tables: Tables::default(),
         location: Arc::new(move || advertised.lock().expect("not poisoned").clone()),
         tasks: tasks.clone(),
+        health: Health::new(watch::channel(Phase::Serving).1, Vec::new()),
+        metrics: Metrics::new(),
         credentials_header: Some("x-token".into()),
     }));
     let settings = Settings {

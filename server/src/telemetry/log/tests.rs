@@ -1,32 +1,25 @@
-use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use super::layer::{Lines, Style};
+use super::{Lines, Output, Style};
 
 #[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
+struct Buffer(Arc<Mutex<String>>);
 
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+impl Output for Buffer {
+    fn take(&self, line: &str) {
+        self.0.lock().unwrap().push_str(line);
     }
 }
 
 fn logged(style: Style, events: impl FnOnce()) -> String {
     let buffer = Buffer::default();
-    let writer = buffer.clone();
-    let subscriber = tracing_subscriber::registry().with(Lines::new(style, move || writer.clone()));
+    let subscriber = tracing_subscriber::registry().with(Lines::new(style, buffer.clone()));
     tracing::subscriber::with_default(subscriber, events);
-    let bytes = buffer.0.lock().unwrap().clone();
-    String::from_utf8(bytes).unwrap()
+    let text = buffer.0.lock().unwrap().clone();
+    text
 }
 
 fn json(events: impl FnOnce()) -> Map<String, Value> {
@@ -99,7 +92,7 @@ fn the_event_key_is_configurable_and_never_lost() {
     );
     let line: Map<String, Value> = serde_json::from_str(&text).unwrap();
     assert_eq!(line["message"], "hello");
-    assert_eq!(line["logger"], "flexconnect_server.telemetry.tests");
+    assert_eq!(line["logger"], "flexconnect_server.telemetry.log.tests");
 }
 
 #[test]
@@ -118,7 +111,78 @@ fn a_chain_names_every_cause_once() {
     #[error("cannot start")]
     struct Outer(#[source] std::io::Error);
     assert_eq!(
-        super::chain(&Outer(std::io::Error::other("no port"))),
+        crate::telemetry::chain(&Outer(std::io::Error::other("no port"))),
         "cannot start: no port"
+    );
+}
+
+#[test]
+fn values_are_json_whatever_they_hold() {
+    struct Tricky;
+    impl std::fmt::Debug for Tricky {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            tracing::debug!("a value may log while it is written");
+            f.write_str("\"quoted\"\n\u{1}")
+        }
+    }
+    let line = json(|| {
+        let _span = tracing::info_span!("rpc", peer = "x").entered();
+        tracing::info!(
+            yes = true,
+            minus = -1,
+            large = u64::MAX,
+            ratio = 0.1,
+            nan = f64::NAN,
+            tricky = ?Tricky,
+            json.broken = "{",
+            otel.kind = "for traces only",
+            "values"
+        );
+    });
+    let expected = serde_json::json!({
+        "yes": true, "minus": -1, "large": u64::MAX, "ratio": 0.1, "nan": null, "tricky": "\"quoted\"\n\u{1}",
+        "broken": "{", "peer": "x",
+    });
+    for (key, value) in expected.as_object().unwrap() {
+        assert_eq!(&line[key], value, "{key}");
+    }
+    assert!(!line.contains_key("otel.kind"));
+}
+
+#[test]
+fn a_task_keeps_the_keys_of_the_call_that_began_it() {
+    let line = json(|| {
+        let call = tracing::info_span!("rpc", peer = "ipv4:127.0.0.1:1");
+        let task = call.in_scope(|| tracing::info_span!(parent: None, "task", fun = "Sales"));
+        drop(call);
+        task.in_scope(|| tracing::info!("task_finished"));
+    });
+    assert_eq!(line["peer"], "ipv4:127.0.0.1:1");
+    assert_eq!(line["fun"], "Sales");
+}
+
+#[test]
+fn keys_of_a_span_that_come_later_are_there() {
+    let line = json(|| {
+        let span = tracing::info_span!("rpc", peer = tracing::field::Empty, fun = "a").entered();
+        span.record("peer", "late");
+        span.record("fun", "b");
+        tracing::info!("event");
+    });
+    assert_eq!((&line["peer"], &line["fun"]), (&Value::from("late"), &Value::from("b")));
+}
+
+#[test]
+fn what_was_dropped_is_told_in_the_style_of_the_others() {
+    let text = super::dropped(
+        &Style::Json {
+            event_key: "event".to_owned(),
+        },
+        7,
+    );
+    let line: Map<String, Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&line["event"], &line["lines"]),
+        (&Value::from("log_lines_dropped"), &Value::from(7))
     );
 }

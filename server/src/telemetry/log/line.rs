@@ -1,0 +1,175 @@
+//! How a line looks: JSON for machines, or a readable line for people.
+
+use std::fmt::{self, Write as _};
+
+use jiff::Timestamp;
+use tracing::Level;
+
+use super::fields::{Escaped, Fields};
+
+/// How lines look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// One JSON object; the event's name is its last key, under this name.
+    Json {
+        /// `server.log_event_key_name`
+        event_key: String,
+    },
+    /// `timestamp [level] event [logger] key=value …`
+    Readable {
+        /// Whether to colour; only a terminal should see it.
+        colour: bool,
+    },
+}
+
+/// One event, ready to be written.
+#[derive(Clone, Copy)]
+pub(super) struct Line<'a> {
+    pub(super) fields: &'a Fields,
+    /// Ids of the trace, by their keys.
+    pub(super) ids: &'a [(&'a str, String)],
+    pub(super) target: &'a str,
+    pub(super) level: Level,
+    pub(super) time: Timestamp,
+}
+
+impl Line<'_> {
+    /// Appends the line, with its end.
+    pub(super) fn write(&self, style: &Style, text: &mut String) {
+        match style {
+            Style::Json { event_key } => self.write_json(event_key, text),
+            Style::Readable { colour } => self.write_readable(*colour, text),
+        }
+    }
+
+    fn write_json(&self, event_key: &str, text: &mut String) {
+        let reserved = |key: &str| matches!(key, "logger" | "level" | "timestamp") || key == event_key;
+        text.push('{');
+        for (key, value) in self.fields.keys().filter(|(key, _)| !reserved(key)) {
+            let _ = write!(text, "\"{key}\":{value},");
+        }
+        for (key, id) in self.ids.iter().filter(|(key, _)| !reserved(key)) {
+            open_key(key, text);
+            let _ = write!(text, "\"{id}\",");
+        }
+        if event_key != "logger" {
+            let _ = write!(text, "\"logger\":\"{}\",", Logger(self.target));
+        }
+        if event_key != "level" {
+            let _ = write!(text, "\"level\":\"{}\",", level_name(self.level));
+        }
+        if event_key != "timestamp" {
+            let _ = write!(text, "\"timestamp\":\"{:.6}\",", self.time);
+        }
+        if let Some(exception) = self.fields.exception() {
+            let _ = write!(text, "\"exception\":{exception},");
+        }
+        open_key(event_key, text);
+        let name = self.fields.name();
+        text.push_str(if name.is_empty() { "\"\"" } else { name });
+        text.push_str("}\n");
+    }
+
+    fn write_readable(&self, colour: bool, text: &mut String) {
+        let paint = Paint { colour };
+        let level_colour = match self.level {
+            Level::ERROR => "31",
+            Level::WARN => "33",
+            Level::INFO => "32",
+            Level::DEBUG | Level::TRACE => "34",
+        };
+        paint.write("2", text, format_args!("{:.6}", self.time));
+        text.push_str(" [");
+        paint.write(level_colour, text, format_args!("{:<7}", level_name(self.level)));
+        text.push_str("] ");
+        paint.write("1", text, format_args!("{:<30}", plain(self.fields.name())));
+        text.push_str(" [");
+        paint.write("34", text, format_args!("{}", Logger(self.target)));
+        text.push(']');
+        for (key, value) in self.fields.keys() {
+            text.push(' ');
+            paint.write("36", text, format_args!("{key}"));
+            let _ = write!(text, "={}", plain(value));
+        }
+        for (key, id) in self.ids {
+            text.push(' ');
+            paint.write("36", text, format_args!("{key}"));
+            let _ = write!(text, "={id}");
+        }
+        if let Some(exception) = self.fields.exception() {
+            let exception = serde_json::from_str::<String>(exception).unwrap_or_else(|_| exception.to_owned());
+            text.push('\n');
+            paint.write("31", text, format_args!("{exception}"));
+        }
+        text.push('\n');
+    }
+}
+
+/// The line that tells how many were dropped.
+pub(in crate::telemetry) fn dropped(style: &Style, lines: u64) -> String {
+    let fields = Fields::of_number("log_lines_dropped", "lines", lines);
+    let line = Line {
+        fields: &fields,
+        ids: &[],
+        target: module_path!(),
+        level: Level::WARN,
+        time: Timestamp::now(),
+    };
+    let mut text = String::new();
+    line.write(style, &mut text);
+    text
+}
+
+/// Colours text for terminals, or does not.
+#[derive(Clone, Copy)]
+struct Paint {
+    colour: bool,
+}
+
+impl Paint {
+    fn write(self, code: &str, text: &mut String, words: fmt::Arguments<'_>) {
+        let _ = if self.colour {
+            write!(text, "\u{1b}[{code}m{words}\u{1b}[0m")
+        } else {
+            text.write_fmt(words)
+        };
+    }
+}
+
+fn open_key(key: &str, text: &mut String) {
+    text.push('"');
+    let _ = write!(Escaped(text), "{key}");
+    text.push_str("\":");
+}
+
+/// A module's path as the name of a logger, which is written with dots.
+struct Logger<'a>(&'a str);
+
+impl fmt::Display for Logger<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, part) in self.0.split("::").enumerate() {
+            if place > 0 {
+                f.write_char('.')?;
+            }
+            f.write_str(part)?;
+        }
+        Ok(())
+    }
+}
+
+/// A JSON text without its quotes where it reads the same without them.
+fn plain(json: &str) -> &str {
+    match json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(text) if !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == '\\') => text,
+        Some(_) | None => json,
+    }
+}
+
+const fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warning",
+        Level::INFO => "info",
+        Level::DEBUG | Level::TRACE => "debug",
+    }
+}

@@ -1,0 +1,108 @@
+//! What every call passes first and last: its span, its metrics, and the code that it ended with.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tonic::Code;
+use tonic::body::Body;
+use tracing::{Instrument as _, Span};
+
+use super::metrics::RpcMeter;
+use super::{Metrics, Rpc, spans};
+
+/// Answers a call with `answer`, within its span, and follows the answer to its end.
+pub(crate) async fn observe<B, F>(
+    metrics: &Metrics,
+    peer: Option<String>,
+    request: Request<B>,
+    answer: impl FnOnce(Request<B>) -> F,
+) -> Result<Response<Body>, Infallible>
+where
+    F: Future<Output = Result<Response<Body>, Infallible>>,
+{
+    let rpc = Rpc::of_path(request.uri().path());
+    let span = spans::rpc(rpc, peer, request.headers());
+    let call = Call {
+        span: span.clone(),
+        meter: Some(metrics.rpc_arrived(rpc)),
+    };
+    let response = answer(request).instrument(span).await?;
+    Ok(follow(call, response))
+}
+
+/// Follows an answer to its end: an error before the first message is its own end.
+fn follow(mut call: Call, response: Response<Body>) -> Response<Body> {
+    if code(response.headers()).is_some() {
+        call.end(response.headers());
+        return response;
+    }
+    response.map(|answer| Body::new(Observed { answer, call }))
+}
+
+/// A call that is being answered. Dropped before it ended, its client went away.
+struct Call {
+    span: Span,
+    meter: Option<RpcMeter>,
+}
+
+impl Call {
+    /// The answer ended with these trailers.
+    fn end(&mut self, trailers: &HeaderMap) {
+        let Some(meter) = self.meter.take() else { return };
+        let code = code(trailers).unwrap_or(Code::Unknown);
+        match code {
+            Code::Ok => spans::rpc_succeeded(&self.span),
+            _ => {
+                let message = trailers
+                    .get("grpc-message")
+                    .map_or(&b""[..], |message| message.as_bytes());
+                spans::rpc_failed(&self.span, String::from_utf8_lossy(message).into_owned());
+            }
+        }
+        meter.ended(code);
+    }
+}
+
+fn code(headers: &HeaderMap) -> Option<Code> {
+    headers
+        .get("grpc-status")
+        .map(|status| Code::from_bytes(status.as_bytes()))
+}
+
+/// The body of an answer, until its trailers.
+struct Observed {
+    answer: Body,
+    call: Call,
+}
+
+impl HttpBody for Observed {
+    type Data = Bytes;
+    type Error = tonic::Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, tonic::Status>>> {
+        let Self { answer, call } = &mut *self;
+        let frame = ready!(call.span.in_scope(|| Pin::new(answer).poll_frame(context)));
+        if let Some(Ok(frame)) = &frame
+            && let Some(trailers) = frame.trailers_ref()
+        {
+            call.end(trailers);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.answer.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.answer.size_hint()
+    }
+}

@@ -1,0 +1,166 @@
+//! The spans of calls and tasks: what their log lines have in common, and what traces show of them.
+//!
+//! ```text
+//! GET_FLIGHT_INFO ─► task_execution ─┬─► task_run_submit
+//!                                    └─► task_run
+//! ```
+//!
+//! A task may outlive the call that began it, so its span is not nested in the call's; it is its child in the trace, and
+//! inherits the keys of its log lines. Spans that only traces need do not exist when nobody takes them.
+
+use http::HeaderMap;
+use opentelemetry::propagation::Extractor;
+use opentelemetry::trace::{Status, TraceContextExt as _};
+use opentelemetry::{Context, KeyValue, global};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::Registry;
+use tracing_subscriber::registry::LookupSpan as _;
+
+use super::log::ParentSpan;
+use super::{Rpc, traces};
+use crate::task::TaskId;
+
+const TASK_ID: &str = "gooddata_flight_server.task_id";
+const TASK_ERROR: &str = "gooddata_flight_server.task_error";
+const TASK_CANCELLED: &str = "gooddata_flight_server.task_cancelled";
+
+/// The span of a call by a client with this address. It continues the trace that the headers name, if that is wanted.
+pub(crate) fn rpc(rpc: Rpc, peer: Option<String>, headers: &HeaderMap) -> Span {
+    if !traces::are_on() {
+        return tracing::info_span!("rpc", peer);
+    }
+    let Some(name) = rpc.span() else {
+        return tracing::info_span!("rpc", peer);
+    };
+    let span = tracing::info_span!(
+        parent: None,
+        "rpc",
+        peer,
+        otel.name = name,
+        otel.kind = "server",
+        rpc.system = "grpc",
+        rpc.service = "FlightRPC",
+        rpc.method = name,
+    );
+    adopt(
+        &span,
+        global::get_text_map_propagator(|propagator| propagator.extract(&Carrier(headers))),
+    );
+    span
+}
+
+/// The call of the current span is answered as it should, though its status is an error to gRPC: a client that polls is
+/// told to come again, or that its task is cancelled.
+pub(crate) fn expected_answer() {
+    if traces::are_on() {
+        Span::current().set_status(Status::Ok);
+    }
+}
+
+/// The call of this span was answered with this error.
+pub(crate) fn rpc_failed(span: &Span, message: String) {
+    if traces::are_on() {
+        fail(span, message);
+    }
+}
+
+/// The call of this span was answered.
+pub(crate) fn rpc_succeeded(span: &Span) {
+    if traces::are_on() {
+        span.set_status(Status::Ok);
+    }
+}
+
+/// The span of a task, from its submission by the call of the current span to its end.
+pub(crate) fn task(kind: &str, id: TaskId) -> Span {
+    let call = Span::current();
+    let span = tracing::info_span!(parent: None, "task", fun = kind, task_id = %id, otel.name = "task_execution");
+    if traces::are_on() {
+        adopt(&span, call.context());
+        span.set_attribute(TASK_ID, id.to_string());
+        let _submitted = tracing::info_span!(parent: &span, "task_run_submit").entered();
+    }
+    span
+}
+
+/// The span of running a task, within the span of the task.
+pub(crate) fn task_run(task: &Span, id: TaskId) -> Span {
+    if !traces::are_on() {
+        return task.clone();
+    }
+    let span = tracing::info_span!(parent: task, "task_run");
+    span.set_attribute(TASK_ID, id.to_string());
+    span
+}
+
+/// The function returned an error, or was cancelled.
+pub(crate) fn run_failed(run: &Span, message: &str) {
+    if traces::are_on() {
+        fail(run, message.to_owned());
+    }
+}
+
+/// The task has a result.
+pub(crate) fn task_succeeded(task: &Span) {
+    if traces::are_on() {
+        task.set_status(Status::Ok);
+    }
+}
+
+/// The task failed: with this code of errors, message and detail.
+pub(crate) fn task_failed(task: &Span, code: Option<String>, message: &str, detail: Option<&str>) {
+    if traces::are_on() {
+        let attributes = [
+            code.map(|code| KeyValue::new(format!("{TASK_ERROR}.code"), code)),
+            Some(KeyValue::new(format!("{TASK_ERROR}.msg"), message.to_owned())),
+            detail.map(|detail| KeyValue::new(format!("{TASK_ERROR}.detail"), detail.to_owned())),
+        ];
+        task.add_event(TASK_ERROR, attributes.into_iter().flatten().collect());
+        task.set_status(Status::error(message.to_owned()));
+    }
+}
+
+/// The task was cancelled.
+pub(crate) fn task_cancelled(task: &Span) {
+    if traces::are_on() {
+        task.add_event(TASK_CANCELLED, Vec::new());
+        task.set_status(Status::Ok);
+    }
+}
+
+/// Marks a span as failed, in the way of exceptions.
+fn fail(span: &Span, message: String) {
+    span.add_event("exception", vec![KeyValue::new("exception.message", message.clone())]);
+    span.set_status(Status::error(message));
+}
+
+/// Makes a span the child of what a context holds, which it is not nested in.
+fn adopt(span: &Span, parent: Context) {
+    let parent_span = parent.span().span_context().clone();
+    if !parent_span.is_valid() {
+        return;
+    }
+    let _ = span.set_parent(parent);
+    span.with_subscriber(|(id, subscriber)| {
+        if let Some(span) = subscriber
+            .downcast_ref::<Registry>()
+            .and_then(|registry| registry.span(id))
+        {
+            span.extensions_mut().insert(ParentSpan(parent_span.span_id()));
+        }
+    });
+}
+
+/// Headers as OpenTelemetry reads them.
+struct Carrier<'a>(&'a HeaderMap);
+
+impl Extractor for Carrier<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}
