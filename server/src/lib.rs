@@ -65,6 +65,7 @@ pub mod function;
 pub mod ipc;
 pub mod memory;
 pub mod net;
+mod reload;
 pub mod task;
 pub mod telemetry;
 
@@ -75,6 +76,7 @@ pub use prometheus;
 
 pub use admin::HealthModule;
 pub use app::{Running, Server, ServerBuilder, ServerContext, StartError};
+pub use auth::Identity;
 pub use error::{ErrorCode, ErrorInfo, FlightError, FlightKind, Retry};
 pub use function::{Call, ExecutionContext, FlexConnectFunction, HeaderValue, Headers, LoadContext};
 pub use task::{FunctionError, Output, RecordBatchStream, Table, TaskContext, TaskId, Work};

@@ -4,12 +4,17 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::config::{Authentication, ServerSection};
+use crate::net::descriptors;
 
 /// Says where the server is, and what about that is doubtful.
 pub(super) fn announce(server: &ServerSection, address: SocketAddr, location: &str) {
     let tls = server.tls.is_some();
     let listen_url = format!("{}://{address}", if tls { "grpc+tls" } else { "grpc" });
     tracing::info!(listen_url, client_url = location, tls, "flight_service_start");
+    if !descriptors::suffice(descriptors::raise(), server.connections.max) {
+        let advice = "raise the limit of open files (ulimit -n), or lower server.max_connections";
+        tracing::warn!(max_connections = server.connections.max, advice, "open_files_short");
+    }
     if server.advertises_own_name {
         let host = &server.advertise.host;
         let advice = "set server.advertise_host to a name that clients can reach";

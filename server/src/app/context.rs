@@ -24,8 +24,6 @@ pub(crate) struct Offered {
     pub(crate) tasks: Tasks,
     pub(crate) health: Health,
     pub(crate) metrics: Metrics,
-    /// The header with the caller's token where it is not `authorization`, in lower case.
-    pub(crate) credentials_header: Option<String>,
 }
 
 impl ServerContext {
@@ -70,10 +68,6 @@ impl ServerContext {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
-    }
-
-    pub(crate) fn credentials_header(&self) -> Option<&str> {
-        self.0.credentials_header.as_deref()
     }
 }
 

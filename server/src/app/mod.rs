@@ -8,6 +8,7 @@ mod running;
 
 use std::sync::Arc;
 
+use futures::future::OptionFuture;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
@@ -18,12 +19,12 @@ pub use context::ServerContext;
 pub use running::Running;
 
 use crate::admin::{self, Health, OpenError, Pulse, Status};
-use crate::auth::Authenticator;
+use crate::auth::{AuthError, Authenticator};
 use crate::config::{Config, Tables};
 use crate::drain::Phase;
 use crate::flight::{self, Dispatcher, FlightServer, Fork};
 use crate::function::{FunctionError, LoadContext, LoadError, RegistryError};
-use crate::net::{self, BindError, TlsError};
+use crate::net::{self, Advertised, BindError, TlsError};
 use crate::task::{Limits, Tasks};
 use crate::telemetry::Metrics;
 use load::Checked;
@@ -38,6 +39,9 @@ pub enum StartError {
     /// Certificate or key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Nobody could decide about tokens.
+    #[error(transparent)]
+    Authentication(#[from] AuthError),
     /// A port cannot be opened.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -68,7 +72,7 @@ impl Server {
             server,
             flexconnect,
             tables,
-            origin: _,
+            origin,
         } = config;
         let json_summary = announce::summary(&server, flexconnect.call_deadline, flexconnect.polling_interval);
         tracing::info!(
@@ -79,13 +83,22 @@ impl Server {
             "server_startup"
         );
         let serves = Checked::new(self.serves)?;
-        let tls = server.tls.as_ref().map(net::tls::acceptor).transpose()?;
-        let location = net::location(&server.advertise, tls.is_some());
+        let metrics = Metrics::new();
+        let (tls, following_tls) = server
+            .tls
+            .clone()
+            .map(|tls| net::tls::open(tls, metrics.clone()))
+            .transpose()?
+            .unzip();
+        let (advertised, following_address) = Advertised::open(&server, metrics.clone());
+        let location = advertised.location();
+        let following = AbortOnDropHandle::new(tokio::spawn(async move {
+            tokio::join!(OptionFuture::from(following_tls), following_address);
+        }));
 
         let (phase, phases) = watch::channel(Phase::Starting);
         let pulses = [Pulse::new("flight"), Pulse::new("tasks")];
         let health = Health::new(phases.clone(), pulses.to_vec());
-        let metrics = Metrics::new();
         let limits = Limits::of(&server.tasks, &flexconnect);
         let result_bytes = limits.result_bytes;
         let tasks = Tasks::start_counted(limits, metrics.clone());
@@ -93,18 +106,23 @@ impl Server {
         metrics.show_phase(Phase::ALL, move || *current.borrow());
         let status = Status::new(health.clone(), metrics.clone(), tasks.clone());
         admin::open(server.health.as_ref(), server.metrics.as_ref(), status).await?;
+        let authenticator = Authenticator::start(
+            server.authentication.clone(),
+            server.pass_credentials,
+            None,
+            origin,
+            metrics.clone(),
+        )
+        .await?;
         let (listener, address) = net::listen::bind(&server.listen, net::listen::FLIGHT).await?;
         announce::announce(&server, address, &location);
 
-        let authenticator = Authenticator::new(server.authentication);
-        let advertised = location.clone();
         let context = ServerContext::new(Offered {
             tables: Tables::new(tables.clone()),
-            location: Arc::new(move || advertised.clone()),
+            location: Arc::new(move || advertised.location()),
             tasks: tasks.clone(),
             health: health.clone(),
             metrics: metrics.clone(),
-            credentials_header: authenticator.credentials_header(),
         });
         let dispatcher = Dispatcher::new(context.clone());
         let max_request_bytes = server.answers.max_request_bytes.map_or(result_bytes, saturating);
@@ -120,7 +138,15 @@ impl Server {
             others: net::stack::stack(guarded, phases.clone(), authenticator, metrics.clone()),
         };
         let [flight_pulse, tasks_pulse] = pulses;
-        let accepting = tokio::spawn(net::accept::serve(listener, tls, service, phases, flight_pulse));
+        let accepting = tokio::spawn(net::accept::serve(
+            listener,
+            tls,
+            service,
+            server.connections,
+            metrics,
+            phases,
+            flight_pulse,
+        ));
         let accepting = AbortOnDropHandle::new(accepting);
         let beating = AbortOnDropHandle::new(tokio::spawn(beat(tasks.clone(), tasks_pulse)));
 
@@ -135,6 +161,7 @@ impl Server {
             drain: server.drain,
             accepting,
             _beating: beating,
+            _following: following,
         })
     }
 }

@@ -19,6 +19,7 @@ pub struct Running {
     pub(super) drain: DrainSettings,
     pub(super) accepting: AbortOnDropHandle<()>,
     pub(super) _beating: AbortOnDropHandle<()>,
+    pub(super) _following: AbortOnDropHandle<()>,
 }
 
 impl Running {

@@ -3,6 +3,7 @@
 use http::{HeaderMap, header};
 
 use crate::config::TokenHeader;
+use crate::telemetry::metrics::AuthFailure;
 
 const PREFIX: &str = "Bearer ";
 
@@ -17,6 +18,16 @@ pub(super) enum NoToken {
     NoBearer,
     #[error("Authentication token is not valid.")]
     NotText,
+}
+
+impl NoToken {
+    /// How it is counted.
+    pub(super) const fn failure(&self) -> AuthFailure {
+        match self {
+            Self::Missing => AuthFailure::Missing,
+            Self::Repeated(_) | Self::NoBearer | Self::NotText => AuthFailure::Malformed,
+        }
+    }
 }
 
 /// The token: what follows `Bearer `, or the whole value of a header of one's own; without blanks around it.

@@ -2,88 +2,258 @@
 
 mod enumerated;
 mod header;
+mod identity;
+mod jwt;
+mod verifier;
 
+use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use http::HeaderMap;
+use futures::FutureExt as _;
+use http::header::{AUTHORIZATION, HeaderName, PROXY_AUTHORIZATION};
+use http::request::Parts;
+use secrecy::SecretString;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::transport::server::TcpConnectInfo;
 
 pub use enumerated::EnumeratedTokens;
+pub use identity::{AlternativeName, ClientCertificate, Identity, Method};
+pub use jwt::JwksError;
+pub use verifier::{Attempt, Refusal, Verifier};
 
-use crate::config::{Authentication, TokenHeader, TokenVerification};
-use crate::error::FlightError;
+use crate::config::{Authentication, Origin, TokenHeader, TokenVerification};
+use crate::error::{FlightError, FlightKind};
+use crate::reload;
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::{AuthFailure, Reloaded};
+use jwt::JwtVerifier;
 
-/// Decides whether a token is good.
-#[async_trait]
-pub trait Verifier: Send + Sync + 'static {
-    /// Accepts the token, or says why not: [`FlightError::unauthenticated`], [`FlightError::unauthorized`], or what
-    /// else the caller should see.
-    async fn verify(&self, token: &str) -> Result<(), FlightError>;
+/// Authenticates calls. Clones are the same one.
+#[derive(Clone)]
+pub(crate) struct Authenticator(Arc<Check>);
+
+struct Check {
+    tokens: Option<Tokens>,
+    /// Whether methods and functions see the headers with the caller's credentials.
+    pass_credentials: bool,
+    metrics: Metrics,
+    _following: Option<AbortOnDropHandle<()>>,
 }
 
-/// Authenticates calls by their headers.
-#[derive(Clone)]
-pub enum Authenticator {
-    /// Everybody may call.
-    Nobody,
-    /// The token in a header is verified.
-    Token {
-        /// Which header, and how it carries the token.
-        header: TokenHeader,
-        /// Who decides.
-        verifier: Arc<dyn Verifier>,
-    },
+/// Where tokens are found, and who decides about them.
+struct Tokens {
+    header: TokenHeader,
+    verifier: Arc<dyn Verifier>,
+}
+
+/// Why there is nobody to decide about tokens.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// The keys of JSON web tokens cannot be read.
+    #[error("JSON web tokens cannot be verified")]
+    Jwks(#[from] JwksError),
+    /// `server.token_verification` asks for a verifier of the program's own.
+    #[error(
+        "server.token_verification is CustomVerification, and the program brings no verifier; \
+         give it one with Server::builder().verifier(…), or choose another"
+    )]
+    NoVerifier,
+    /// The program's own verifier would decide about nothing.
+    #[error(
+        "the program brings a verifier that nobody would ask; set server.authentication_method to \"token\", \
+         and server.token_verification to \"CustomVerification\""
+    )]
+    VerifierUnused,
 }
 
 impl Authenticator {
-    /// What the configuration asks for.
-    #[must_use]
-    pub fn new(authentication: Authentication) -> Self {
-        match authentication {
-            Authentication::None => Self::Nobody,
-            Authentication::Token { header, verification } => Self::Token {
+    /// What the configuration asks for. Listed tokens follow `origin`, the keys of JSON web tokens their own source.
+    pub(crate) async fn start(
+        authentication: Authentication,
+        pass_credentials: bool,
+        custom: Option<Arc<dyn Verifier>>,
+        origin: Origin,
+        metrics: Metrics,
+    ) -> Result<Self, AuthError> {
+        let asks_custom = matches!(
+            authentication,
+            Authentication::Token {
+                verification: TokenVerification::Custom,
+                ..
+            }
+        );
+        if custom.is_some() && !asks_custom {
+            return Err(AuthError::VerifierUnused);
+        }
+        let mut following = None;
+        let tokens = match authentication {
+            Authentication::None => None,
+            Authentication::Token { header, verification } => {
+                let verifier: Arc<dyn Verifier> = match verification {
+                    TokenVerification::Enumerated(tokens) => {
+                        let list = Arc::new(EnumeratedTokens::new(&tokens));
+                        let follow = follow_tokens(tokens, origin, Arc::clone(&list), metrics.clone());
+                        following = Some(AbortOnDropHandle::new(tokio::spawn(follow)));
+                        list
+                    }
+                    TokenVerification::Jwt(settings) => Arc::new(JwtVerifier::start(&settings, metrics.clone()).await?),
+                    TokenVerification::Custom => custom.ok_or(AuthError::NoVerifier)?,
+                };
+                Some(Tokens { header, verifier })
+            }
+        };
+        Ok(Self(Arc::new(Check {
+            tokens,
+            pass_credentials,
+            metrics,
+            _following: following,
+        })))
+    }
+
+    /// An authenticator that asks this verifier.
+    #[cfg(test)]
+    pub(crate) fn asking(verifier: impl Verifier, header: TokenHeader) -> Self {
+        Self(Arc::new(Check {
+            tokens: Some(Tokens {
                 header,
-                verifier: Arc::new(match verification {
-                    TokenVerification::Enumerated(tokens) => EnumeratedTokens::new(tokens),
-                    TokenVerification::Jwt(_) | TokenVerification::Custom => EnumeratedTokens::new(Vec::new()),
-                }),
-            },
+                verifier: Arc::new(verifier),
+            }),
+            pass_credentials: false,
+            metrics: Metrics::new(),
+            _following: None,
+        }))
+    }
+
+    /// Lets a call pass, with the [`Identity`] of its caller among the extensions, or says why not. Unless credentials are
+    /// passed on, their headers are taken off.
+    pub(crate) async fn admit(&self, call: &mut Parts) -> Result<(), FlightError> {
+        let identity = match self.0.identify(call).await {
+            Ok(identity) => identity,
+            Err((refusal, failure)) => {
+                self.0.metrics.authentication_failed(failure);
+                tracing::info!(reason = refusal.reason(), "authentication_failed");
+                return Err(refusal.into_answer());
+            }
+        };
+        if !self.0.pass_credentials {
+            for header in self.0.credentials() {
+                call.headers.remove(header);
+            }
+        }
+        call.extensions.insert(identity);
+        Ok(())
+    }
+}
+
+impl Check {
+    async fn identify(&self, call: &Parts) -> Result<Identity, (Refusal, AuthFailure)> {
+        let certificate = call.extensions.get::<Arc<ClientCertificate>>();
+        let Some(Tokens { header, verifier }) = &self.tokens else {
+            return Ok(Identity::of_connection(certificate.cloned()));
+        };
+        let token = header::token(header, &call.headers)
+            .map_err(|none| (FlightError::unauthenticated(none.to_string()).into(), none.failure()))?;
+        let attempt = Attempt {
+            token,
+            method: call.uri.path(),
+            headers: &call.headers,
+            peer: call
+                .extensions
+                .get::<TcpConnectInfo>()
+                .and_then(TcpConnectInfo::remote_addr),
+            certificate,
+        };
+        match AssertUnwindSafe(verifier.verify(&attempt)).catch_unwind().await {
+            Ok(Ok(identity)) => Ok(Identity {
+                certificate: certificate.cloned().or(identity.certificate),
+                ..identity
+            }),
+            Ok(Err(refusal)) => {
+                let failure = refusal.failure();
+                Err((refusal, failure))
+            }
+            Err(_) => {
+                let message = "The token could not be verified because of an error in the server.";
+                let answer = FlightError::Plain {
+                    kind: FlightKind::Internal,
+                    message: message.to_owned(),
+                };
+                Err((
+                    Refusal::new(answer).because("the verifier panicked"),
+                    AuthFailure::Unverifiable,
+                ))
+            }
         }
     }
 
-    /// The header with the caller's credentials, when it is not `authorization`.
-    #[must_use]
-    pub fn credentials_header(&self) -> Option<String> {
-        match self {
-            Self::Nobody
-            | Self::Token {
-                header: TokenHeader::Bearer,
-                ..
-            } => None,
-            Self::Token {
+    /// The headers with credentials, whoever looks at them.
+    fn credentials(&self) -> impl Iterator<Item = &HeaderName> {
+        let own = match &self.tokens {
+            Some(Tokens {
                 header: TokenHeader::Custom { name, .. },
                 ..
-            } => Some(name.as_str().to_owned()),
-        }
+            }) => Some(name),
+            Some(Tokens {
+                header: TokenHeader::Bearer,
+                ..
+            })
+            | None => None,
+        };
+        [&AUTHORIZATION, &PROXY_AUTHORIZATION].into_iter().chain(own)
     }
+}
 
-    /// Lets a call pass, or says why not.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<(), FlightError> {
-        match self {
-            Self::Nobody => Ok(()),
-            Self::Token { header, verifier } => match header::token(header, headers) {
-                Ok(token) => verifier.verify(token).await,
-                Err(refusal) => Err(FlightError::unauthenticated(refusal.to_string())),
-            },
+/// Exchanges the list when its files change. A configuration that has become wrong, or that lists no token any more,
+/// leaves the last good list.
+async fn follow_tokens(tokens: Vec<SecretString>, origin: Origin, list: Arc<EnumeratedTokens>, metrics: Metrics) {
+    let now = Listed(Ok(Some(tokens)));
+    let read = move || Listed(origin.tokens().map_err(|mistakes| mistakes.to_string()));
+    reload::follow(now, read, |listed| {
+        let problem = match &listed.0 {
+            Ok(Some(tokens)) => {
+                list.replace(tokens);
+                metrics.reloaded(Reloaded::Tokens, true);
+                tracing::info!(tokens = tokens.len(), "tokens_reloaded");
+                return;
+            }
+            Ok(None) => "the configuration asks for no list of tokens any more",
+            Err(problem) => problem,
+        };
+        metrics.reloaded(Reloaded::Tokens, false);
+        let advice = "the earlier tokens hold until the files are right";
+        tracing::error!(problem, advice, "tokens_not_reloaded");
+    })
+    .await;
+}
+
+/// What the files list at one time.
+struct Listed(Result<Option<Vec<SecretString>>, String>);
+
+impl PartialEq for Listed {
+    fn eq(&self, other: &Self) -> bool {
+        use secrecy::ExposeSecret as _;
+        fn texts(tokens: &[SecretString]) -> impl Iterator<Item = &str> {
+            tokens.iter().map(SecretString::expose_secret)
+        }
+        match (&self.0, &other.0) {
+            (Ok(Some(a)), Ok(Some(b))) => texts(a).eq(texts(b)),
+            (Ok(None), Ok(None)) => true,
+            (Err(a), Err(b)) => a == b,
+            (Ok(_) | Err(_), Ok(_) | Err(_)) => false,
         }
     }
 }
 
-impl std::fmt::Debug for Authenticator {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Nobody => f.write_str("Nobody"),
-            Self::Token { header, .. } => f.debug_struct("Token").field("header", header).finish_non_exhaustive(),
-        }
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticator")
+            .field("header", &self.0.tokens.as_ref().map(|tokens| &tokens.header))
+            .field("pass_credentials", &self.0.pass_credentials)
+            .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,7 +85,7 @@ fn check(arguments: ConfigArguments) -> Outcome {
     let files = arguments.config.len();
     let (config, warnings) = arguments.load()?;
     tell(&warnings);
-    config.server.tls.as_ref().map(net::tls::acceptor).transpose()?;
+    config.server.tls.as_ref().map(net::tls::check).transpose()?;
     let colour = io::stdout().is_terminal();
     let (green, plain) = if colour { ("\u{1b}[32m", "\u{1b}[0m") } else { ("", "") };
     let files = match files {

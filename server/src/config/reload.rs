@@ -13,7 +13,7 @@ use super::{Inputs, Mistakes};
 pub struct Origin(Arc<Inputs>);
 
 impl Origin {
-    pub(super) fn new(inputs: Inputs) -> Self {
+    pub(crate) fn new(inputs: Inputs) -> Self {
         Self(Arc::new(inputs))
     }
 

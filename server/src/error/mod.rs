@@ -111,6 +111,15 @@ impl FlightError {
         }
     }
 
+    /// The class of the error, where it is one of Flight's.
+    #[must_use]
+    pub fn kind(&self) -> Option<FlightKind> {
+        match self {
+            Self::Described { kind, .. } | Self::Plain { kind, .. } => Some(*kind),
+            Self::InvalidArgument(_) | Self::Unimplemented(_) => None,
+        }
+    }
+
     /// The code in the `ErrorInfo`, where there is one.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {

@@ -9,12 +9,14 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::server::TcpConnectInfo;
 
 use crate::app::ServerContext;
+use crate::auth::Identity;
 use crate::function::Headers;
 
 /// One call of a Flight method: who calls, with what headers, and the server it came to.
 pub struct CallContext {
     metadata: MetadataMap,
     peer: Option<SocketAddr>,
+    identity: Identity,
     server: ServerContext,
     /// Made when somebody asks for it; most calls never do.
     over: OnceLock<DropGuard>,
@@ -26,6 +28,7 @@ impl CallContext {
         Self {
             metadata,
             peer,
+            identity: extensions.get::<Identity>().cloned().unwrap_or_default(),
             server,
             over: OnceLock::new(),
         }
@@ -37,10 +40,11 @@ impl CallContext {
         Self::new(metadata, &http::Extensions::new(), server)
     }
 
-    /// The metadata of the call, without the caller's credentials and what belongs to the transport.
+    /// The metadata of the call, without what belongs to the transport, and without the caller's credentials unless
+    /// `server.pass_credentials` asks for them.
     #[must_use]
     pub fn headers(&self) -> Headers {
-        Headers::from_metadata(&self.metadata, self.server.credentials_header())
+        Headers::from_metadata(&self.metadata)
     }
 
     /// Whether a header was sent.
@@ -53,6 +57,12 @@ impl CallContext {
     #[must_use]
     pub const fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// Who calls, as authentication found out.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// The server that was called.
@@ -69,11 +79,12 @@ impl CallContext {
     }
 }
 
-/// Headers hold credentials, so only the peer is shown.
+/// Headers may hold credentials, so they are not shown.
 impl fmt::Debug for CallContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallContext")
             .field("peer", &self.peer)
+            .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
 }

@@ -29,8 +29,6 @@ pub type Location = Arc<dyn Fn() -> String + Send + Sync>;
 pub struct Settings {
     /// How long a polling client waits before it is told to ask again.
     pub polling_interval: Duration,
-    /// The header with the caller's token where it is not `authorization`, in lower case. Functions see neither.
-    pub credentials_header: Option<String>,
 }
 
 /// FlexConnect over Arrow Flight.
@@ -108,7 +106,7 @@ impl FlexConnectService {
             .ok_or_else(|| answer::unknown_function(&function))?;
         let call = Call {
             columns,
-            headers: Headers::from_metadata(metadata, self.settings.credentials_header.as_deref()),
+            headers: Headers::from_metadata(metadata),
             ..Call::new(parameters)
         };
         let submission = Submission {

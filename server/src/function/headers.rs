@@ -16,14 +16,14 @@ pub enum HeaderValue {
 
 /// Header names in lower case, each with its values in the order they came.
 ///
-/// What belongs to the transport is not there, and neither are the caller's credentials.
+/// What belongs to the transport is not there, and neither are the caller's credentials, unless
+/// `server.pass_credentials` asks for them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers(BTreeMap<String, Vec<HeaderValue>>);
 
 impl Headers {
-    /// Takes over the metadata of a request. `credentials` names the header with the caller's token, in lower case;
-    /// `authorization` never passes.
-    pub(crate) fn from_metadata(metadata: &MetadataMap, credentials: Option<&str>) -> Self {
+    /// Takes over the metadata of a request, from which authentication has taken the credentials.
+    pub(crate) fn from_metadata(metadata: &MetadataMap) -> Self {
         let mut headers = BTreeMap::<String, Vec<HeaderValue>>::new();
         for entry in metadata.iter() {
             let (name, value) = match entry {
@@ -36,7 +36,7 @@ impl Headers {
                 }
                 KeyAndValueRef::Binary(name, value) => (name.as_str(), value.to_bytes().ok().map(HeaderValue::Bytes)),
             };
-            if is_transport(name) || name == "authorization" || Some(name) == credentials {
+            if is_transport(name) {
                 continue;
             }
             headers.entry(name.to_owned()).or_default().extend(value);
@@ -76,19 +76,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_and_transport_stay_outside() {
+    fn the_transport_stays_outside() {
         let mut metadata = MetadataMap::new();
-        for name in [
-            "authorization",
-            "x-token",
-            "te",
-            "content-type",
-            "grpc-timeout",
-            "user-agent",
-        ] {
+        for name in ["te", "content-type", "grpc-timeout", "user-agent"] {
             metadata.insert(name, MetadataValue::from_static("v"));
         }
-        let headers = Headers::from_metadata(&metadata, Some("x-token"));
+        let headers = Headers::from_metadata(&metadata);
         assert_eq!(headers.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["user-agent"]);
     }
 
@@ -98,7 +91,7 @@ mod tests {
         metadata.append("x-a", MetadataValue::from_static("1"));
         metadata.append("x-a", MetadataValue::from_static("2"));
         metadata.append_bin("x-b-bin", MetadataValue::from_bytes(b"\x00\xff"));
-        let headers = Headers::from_metadata(&metadata, None);
+        let headers = Headers::from_metadata(&metadata);
         assert_eq!(
             headers.get("X-A"),
             [HeaderValue::Text("1".into()), HeaderValue::Text("2".into())]

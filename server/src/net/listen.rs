@@ -1,9 +1,10 @@
 //! Binds ports early, so that a port that is taken is known before any work is done.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use tokio::net::TcpListener;
+use rustix::net::sockopt::set_ipv6_v6only;
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use crate::config::HostPort;
 
@@ -43,10 +44,14 @@ pub(crate) const METRICS: Purpose = Purpose {
     setting: "server.metrics_host, server.metrics_port",
 };
 
+/// Connections that may wait until they are accepted; the system may allow less.
+const BACKLOG: u32 = 4_096;
+
 /// Opens a port. Returns it with its address; a host name may stand for several, of which the first that works is taken.
+/// `::` takes IPv4 as well, and where there is no IPv6 it is `0.0.0.0`.
 pub(crate) async fn bind(address: &HostPort, purpose: Purpose) -> Result<(TcpListener, SocketAddr), BindError> {
     let opened = async {
-        let listener = TcpListener::bind((address.host.as_str(), address.port)).await?;
+        let listener = open(&address.host, address.port).await?;
         let local = listener.local_addr()?;
         Ok((listener, local))
     };
@@ -57,6 +62,45 @@ pub(crate) async fn bind(address: &HostPort, purpose: Purpose) -> Result<(TcpLis
         reason: explain(&source),
         source,
     })
+}
+
+async fn open(host: &str, port: u16) -> io::Result<TcpListener> {
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in lookup_host((host, port)).await? {
+        match open_at(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && has_no_ipv6(&error) => {
+                tracing::info!(host, "no_ipv6");
+                return open_at((Ipv4Addr::UNSPECIFIED, port).into());
+            }
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+fn open_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => {
+            let socket = TcpSocket::new_v6()?;
+            // Systems differ in what `::` means unless they are told.
+            set_ipv6_v6only(&socket, address.ip() != Ipv6Addr::UNSPECIFIED)?;
+            socket
+        }
+    };
+    // The port of an earlier server may still have connections that fade.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn has_no_ipv6(error: &io::Error) -> bool {
+    let error = rustix::io::Errno::from_io_error(error);
+    matches!(
+        error,
+        Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL)
+    )
 }
 
 fn explain(error: &io::Error) -> String {
@@ -92,6 +136,20 @@ mod tests {
                  another process listens there; end it, or choose another port"
             )
         );
+    }
+
+    #[tokio::test]
+    async fn all_addresses_are_those_of_both_families() {
+        let all = HostPort {
+            host: "::".to_owned(),
+            port: 0,
+        };
+        let (listener, address) = bind(&all, FLIGHT).await.unwrap();
+        let client = tokio::net::TcpStream::connect(("127.0.0.1", address.port()))
+            .await
+            .unwrap();
+        let (_, peer) = listener.accept().await.unwrap();
+        assert_eq!(peer.ip().to_canonical(), client.local_addr().unwrap().ip());
     }
 
     #[tokio::test]

@@ -1,12 +1,22 @@
-//! From a socket to the service: listening, TLS, the accept loop, the layers every call passes.
+//! From a socket to the service: listening, TLS, the accept loop, the life of a connection, the layers every call passes.
 
 pub(crate) mod accept;
+mod advertise;
+mod connection;
+pub(crate) mod descriptors;
 pub(crate) mod listen;
 mod names;
+mod patience;
 mod preface;
 pub(crate) mod stack;
+mod streams;
 pub(crate) mod tls;
+mod writing;
 
+pub use advertise::Advertised;
 pub use listen::BindError;
 pub use names::{location, machine_name};
 pub use tls::TlsError;
+
+#[cfg(test)]
+mod tests;

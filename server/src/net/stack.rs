@@ -1,11 +1,12 @@
-//! The one chain of layers that every call passes: availability, authentication, then the Flight service.
+//! The one chain of layers that every call passes: is it gRPC, availability, authentication, then the Flight service.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::{HeaderValue, Request, Response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use tokio::sync::watch;
 use tonic::Status;
 use tonic::body::Body;
@@ -43,6 +44,7 @@ where
     ServiceBuilder::new()
         .layer(Around(Watched(metrics)))
         .map_response(name_encodings)
+        .layer(Around(Grpc))
         .layer(Around(Available(phase)))
         .layer(Around(Authenticated(authenticator)))
         .service(service)
@@ -74,6 +76,41 @@ impl<B: Send + 'static> Pass<B> for Watched {
     }
 }
 
+/// Refuses what is no call: the answer says so to HTTP clients as well as to those of gRPC.
+#[derive(Clone)]
+struct Grpc;
+
+impl<B: Send + 'static> Pass<B> for Grpc {
+    async fn pass<S>(self, request: Request<B>, mut inner: S) -> Result<Response<Body>, Infallible>
+    where
+        S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Send + 'static,
+    {
+        match recognize(&request) {
+            Ok(()) => inner.call(request).await,
+            Err((status, message)) => {
+                let mut response = answer(FlightError::InvalidArgument(message.to_owned()));
+                *response.status_mut() = status;
+                Ok(response)
+            }
+        }
+    }
+}
+
+fn recognize<B>(request: &Request<B>) -> Result<(), (StatusCode, &'static str)> {
+    if request.method() != Method::POST {
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "Calls are POST requests."));
+    }
+    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    match content_type.and_then(|value| value.strip_prefix(b"application/grpc")) {
+        // Messages are protobuf, whatever else gRPC knows.
+        Some(b"" | b"+proto" | [b';', ..] | [b'+', b'p', b'r', b'o', b't', b'o', b';', ..]) => Ok(()),
+        Some(_) | None => Err((
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "The content type is not application/grpc, so this is no call.",
+        )),
+    }
+}
+
 /// Refuses calls while the server starts, and new ones while it ends.
 #[derive(Clone)]
 struct Available(watch::Receiver<Phase>);
@@ -100,7 +137,7 @@ fn admit(phase: Phase, path: &str) -> Result<(), FlightError> {
     }
 }
 
-/// Refuses calls without a good token.
+/// Refuses calls without a good token, and tells the service who calls.
 #[derive(Clone)]
 struct Authenticated(Authenticator);
 
@@ -109,13 +146,10 @@ impl<B: Send + 'static> Pass<B> for Authenticated {
     where
         S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Send + 'static,
     {
-        let headers = request.headers().clone();
-        match self.0.authenticate(&headers).await {
-            Ok(()) => inner.call(request).await,
-            Err(error) => {
-                tracing::info!(reason = error.message(), "authentication_failed");
-                Ok(answer(error))
-            }
+        let (mut call, body) = request.into_parts();
+        match self.0.admit(&mut call).await {
+            Ok(()) => inner.call(Request::from_parts(call, body)).await,
+            Err(error) => Ok(answer(error)),
         }
     }
 }

@@ -35,24 +35,35 @@ fn file(folder: &TempDir, name: &str, text: &str) -> PathBuf {
 }
 
 /// A server that runs, with the events it logs. It does not outlive the test.
-struct Started {
+pub(crate) struct Started {
     child: Child,
     log: BufReader<ChildStderr>,
+    port: u16,
 }
 
 impl Started {
-    fn new(toml: &str) -> Self {
+    pub(crate) fn new(toml: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let toml = format!(
-            "[server]\nlisten_port = {}\nadvertise_host = 'localhost'\n{toml}",
-            free_port()
-        );
+        let port = free_port();
+        let toml = format!("[server]\nlisten_port = {port}\nadvertise_host = 'localhost'\n{toml}");
         let config = file(&folder, "server.toml", &toml);
         let mut child = binary().arg("start").arg("--config").arg(config).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        let mut started = Self { child, log };
+        let mut started = Self { child, log, port };
         started.await_event("rpc_enabled");
         started
+    }
+
+    /// The Flight port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Memory that is the process's own, in bytes.
+    pub(crate) fn anonymous_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
     /// Reads the log up to an event.
@@ -169,11 +180,12 @@ fn a_taken_port_and_unreadable_tls_stop_the_start() {
 #[test]
 fn misspelled_settings_are_warned_of_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
-    let toml = format!("[server]\nlisten_port = {}\nlisten_hots = 'x'", free_port());
+    let port = free_port();
+    let toml = format!("[server]\nlisten_port = {port}\nlisten_hots = 'x'");
     let config = file(&folder, "server.toml", &toml);
     let mut child = binary().arg("start").arg("--config").arg(config).spawn().unwrap();
     let log = BufReader::new(child.stderr.take().unwrap());
-    let mut server = Started { child, log };
+    let mut server = Started { child, log, port };
     let warning = server.await_event("config_warning");
     assert_eq!(warning["key"], "server.listen_hots");
     assert_eq!(

@@ -15,6 +15,10 @@ mod harness;
 #[cfg(test)]
 mod health;
 #[cfg(test)]
+mod idle;
+#[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod wire;

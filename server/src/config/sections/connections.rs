@@ -7,7 +7,7 @@ use crate::config::reader::{Noted, Reader};
 use crate::config::setting::{Is, settings};
 
 settings! {
-    /// Open connections of the Flight port; further clients wait until one closes.
+    /// Open connections of the Flight port; further ones are closed at once, so that clients can go elsewhere.
     MAX: Integer, Is<i64> = "max_connections",
         Integer { from: 1, to: 1_000_000, what: "a positive number of connections" }, Is(10_000);
     /// The age, ± 20 %, at which a connection gets GOAWAY: calls on it finish, and the client connects again, so that a
@@ -25,9 +25,9 @@ settings! {
     /// How long a new connection may take for TLS and the first bytes of HTTP/2.
     HANDSHAKE_TIMEOUT: Seconds, Is<Duration> = "handshake_timeout_sec", Seconds { zero: false },
         Is(Duration::from_secs(10));
-    /// Bytes of all headers of one request together.
+    /// Bytes of all headers of one request together. Clients are told, as by the original.
     MAX_HEADER_BYTES: Integer, Is<i64> = "max_header_bytes",
-        Integer { from: 4_096, to: 16_777_216, what: "a number of bytes" }, Is(65_536);
+        Integer { from: 4_096, to: 16_777_216, what: "a number of bytes" }, Is(16_384);
     /// Calls at the same time on one connection.
     MAX_STREAMS: Integer, Is<i64> = "max_concurrent_streams",
         Integer { from: 1, to: 1_000_000, what: "a positive number of calls" }, Is(1_024);

@@ -1,11 +1,9 @@
-use std::sync::Arc;
-
 use rstest::rstest;
 use tonic::Code;
 use tower::{ServiceExt as _, service_fn};
 
 use super::*;
-use crate::auth::EnumeratedTokens;
+use crate::auth::{EnumeratedTokens, Identity};
 use crate::config::TokenHeader;
 
 const GET_FLIGHT_INFO: &str = OF_CALLS_IN_PROGRESS[0];
@@ -15,16 +13,13 @@ const HANDSHAKE: &str = "/arrow.flight.protocol.FlightService/Handshake";
 const UNKNOWN: &str = "/arrow.flight.protocol.FlightService/Unknown";
 
 fn tokens() -> Authenticator {
-    Authenticator::Token {
-        header: TokenHeader::Bearer,
-        verifier: Arc::new(EnumeratedTokens::new(vec!["good".into()])),
-    }
+    Authenticator::asking(EnumeratedTokens::new(&["good".into()]), TokenHeader::Bearer)
 }
 
 async fn call(phase: Phase, path: &str, token: Option<&str>) -> Response<Body> {
     let (_sender, phase) = watch::channel(phase);
     let service = service_fn(|_: Request<()>| async { Ok(Response::new(Body::empty())) });
-    let mut request = Request::post(path);
+    let mut request = Request::post(path).header("content-type", "application/grpc");
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
@@ -78,4 +73,56 @@ async fn successful_answers_name_the_encodings() {
     assert_eq!(answer.headers()["grpc-accept-encoding"], "identity, deflate, gzip");
     let refusal = call(Phase::Serving, LIST_FLIGHTS, None).await;
     assert!(!refusal.headers().contains_key("grpc-accept-encoding"));
+}
+
+#[rstest]
+#[case::plain("POST", Some("application/grpc"), None)]
+#[case::named("POST", Some("application/grpc+proto"), None)]
+#[case::parameters("POST", Some("application/grpc;charset=utf-8"), None)]
+#[case::named_with_parameters("POST", Some("application/grpc+proto; v=1"), None)]
+#[case::text("POST", Some("text/plain"), Some(StatusCode::UNSUPPORTED_MEDIA_TYPE))]
+#[case::json("POST", Some("application/grpc+json"), Some(StatusCode::UNSUPPORTED_MEDIA_TYPE))]
+#[case::web("POST", Some("application/grpc-web"), Some(StatusCode::UNSUPPORTED_MEDIA_TYPE))]
+#[case::nothing("POST", None, Some(StatusCode::UNSUPPORTED_MEDIA_TYPE))]
+#[case::another_method("GET", Some("application/grpc"), Some(StatusCode::METHOD_NOT_ALLOWED))]
+#[tokio::test]
+async fn only_grpc_is_a_call(
+    #[case] method: &str,
+    #[case] content_type: Option<&str>,
+    #[case] refused: Option<StatusCode>,
+) {
+    let (_sender, phase) = watch::channel(Phase::Serving);
+    let service = service_fn(|_: Request<()>| async { Ok(Response::new(Body::empty())) });
+    let mut request = Request::builder()
+        .method(method)
+        .uri(DO_GET)
+        .header("authorization", "Bearer good");
+    if let Some(content_type) = content_type {
+        request = request.header("content-type", content_type);
+    }
+    let stack = stack(service, phase, tokens(), Metrics::new());
+    let response = stack.oneshot(request.body(()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), refused.unwrap_or(StatusCode::OK));
+    let expected = refused.map_or(Code::Ok, |_| Code::InvalidArgument);
+    assert_eq!(code(&response), expected);
+}
+
+#[tokio::test]
+async fn the_service_sees_who_calls_and_no_credentials() {
+    let (_sender, phase) = watch::channel(Phase::Serving);
+    let service = service_fn(|request: Request<()>| async move {
+        assert_eq!(request.extensions().get::<Identity>(), Some(&Identity::token()));
+        assert!(!request.headers().contains_key("authorization"));
+        assert!(!request.headers().contains_key("proxy-authorization"));
+        assert!(request.headers().contains_key("x-other"));
+        Ok(Response::new(Body::empty()))
+    });
+    let request = Request::post(DO_GET)
+        .header("content-type", "application/grpc")
+        .header("authorization", "Bearer good")
+        .header("proxy-authorization", "Basic c2VjcmV0")
+        .header("x-other", "kept");
+    let stack = stack(service, phase, tokens(), Metrics::new());
+    let response = stack.oneshot(request.body(()).unwrap()).await.unwrap();
+    assert_eq!(code(&response), Code::Ok);
 }

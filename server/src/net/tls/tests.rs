@@ -1,7 +1,9 @@
+use std::fs;
+
 use rcgen::{CertifiedKey as Generated, generate_simple_self_signed};
 
 use super::*;
-use crate::config::Source;
+use crate::config::{Pem, PemText, Source};
 
 fn generated() -> (String, String) {
     let Generated { cert, signing_key } = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
@@ -24,15 +26,19 @@ fn tls(certificate: &str, key: &str, authority: Option<&str>) -> Tls {
     }
 }
 
+fn material(tls: &Tls) -> Result<Material, TlsError> {
+    Material::new(tls, &Contents::read(tls))
+}
+
 fn refusal(tls: &Tls) -> String {
-    acceptor(tls).err().unwrap().to_string()
+    material(tls).err().unwrap().to_string()
 }
 
 #[test]
 fn a_pair_works_with_and_without_client_authority() {
     let (certificate, key) = generated();
-    assert!(acceptor(&tls(&certificate, &key, None)).is_ok());
-    assert!(acceptor(&tls(&certificate, &key, Some(&certificate))).is_ok());
+    assert!(material(&tls(&certificate, &key, None)).is_ok());
+    assert!(material(&tls(&certificate, &key, Some(&certificate))).is_ok());
 }
 
 #[test]
@@ -42,7 +48,7 @@ fn files_are_read() {
     fs::write(folder.path().join("tls.crt"), &certificate).unwrap();
     let mut tls = tls("", &key, None);
     tls.certificate.text = PemText::File(folder.path().join("tls.crt"));
-    assert!(acceptor(&tls).is_ok());
+    assert!(material(&tls).is_ok());
     tls.certificate.text = PemText::File(folder.path().join("absent.crt"));
     let refusal = refusal(&tls);
     assert!(

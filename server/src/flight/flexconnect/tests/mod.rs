@@ -93,7 +93,6 @@ fn kit() -> Kit {
         tasks: tasks.clone(),
         health: Health::new(watch::channel(Phase::Serving).1, Vec::new()),
         metrics: Metrics::new(),
-        credentials_header: Some("x-token".into()),
     }));
     let settings = Settings {
         polling_interval: SECOND,

@@ -1,0 +1,229 @@
+//! A port with a service that answers by path, and clients for it.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use h2::client::{ResponseFuture, SendRequest};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::{Frame, Incoming};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tonic::Status;
+use tonic::body::Body;
+use tower::service_fn;
+
+use crate::admin::Pulse;
+use crate::auth::ClientCertificate;
+use crate::config::ConnectionSettings;
+use crate::drain::Phase;
+use crate::net::accept;
+use crate::net::tls::Acceptor;
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::{ConnectionEnd, Format};
+
+/// Longer than anything takes that works.
+pub(super) const SOON: Duration = Duration::from_secs(30);
+
+/// Short enough to wait for in a test.
+pub(super) const SHORT: Duration = Duration::from_millis(300);
+
+/// The size of the parts of `/large`, which never ends.
+const PART: usize = 64 * 1024;
+
+/// Settings without limits that would disturb.
+pub(super) fn settings() -> ConnectionSettings {
+    ConnectionSettings {
+        max: 10_000,
+        max_age: None,
+        max_age_grace: None,
+        keep_alive_interval: None,
+        keep_alive_timeout: SOON,
+        handshake_timeout: SOON,
+        max_header_bytes: 16 * 1024,
+        max_concurrent_streams: 1_024,
+        stalled_client_timeout: None,
+    }
+}
+
+/// A port that is served until it is dropped.
+pub(super) struct Port {
+    pub(super) address: SocketAddr,
+    pub(super) phase: watch::Sender<Phase>,
+    pub(super) metrics: Metrics,
+    /// Lets one call of `/slow` go on.
+    pub(super) go_on: Arc<Notify>,
+    pub(super) serving: JoinHandle<()>,
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Port {
+    pub(super) async fn open(settings: ConnectionSettings, tls: Option<Acceptor>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let metrics = Metrics::new();
+        let go_on = Arc::new(Notify::new());
+        let service = {
+            let go_on = Arc::clone(&go_on);
+            service_fn(move |request| answer(request, Arc::clone(&go_on)))
+        };
+        let pulse = Pulse::new("flight");
+        let serving = tokio::spawn(accept::serve(
+            listener,
+            tls,
+            service,
+            settings,
+            metrics.clone(),
+            phases,
+            pulse,
+        ));
+        Self {
+            address,
+            phase,
+            metrics,
+            go_on,
+            serving,
+        }
+    }
+
+    pub(super) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Waits until the server says that it ended so many connections, or calls, for this reason.
+    pub(super) async fn ended(&self, reason: ConnectionEnd, times: usize) {
+        let line = format!(
+            "flexconnect_connections_ended_total{{reason=\"{}\"}} {times}.0",
+            reason.label()
+        );
+        shows(&self.metrics, &line).await;
+    }
+
+    /// Waits until so many connections are open.
+    pub(super) async fn has_open(&self, connections: usize) {
+        shows(&self.metrics, &format!("flexconnect_connections {connections}.0")).await;
+    }
+}
+
+/// Waits until the metrics have this line.
+pub(super) async fn shows(metrics: &Metrics, line: &str) {
+    let until = Instant::now() + SOON;
+    while !metrics.text(Format::Plain, &[]).lines().any(|it| it == line) {
+        assert!(Instant::now() < until, "not in time: {line}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// `/large` never ends, `/slow` waits to be told, `/caller` names the client; anything else is answered at once.
+async fn answer(request: Request<Incoming>, go_on: Arc<Notify>) -> Result<Response<Body>, Infallible> {
+    let body = match request.uri().path() {
+        "/large" => {
+            let parts = futures::stream::repeat(Bytes::from_static(&[7; PART]));
+            Body::new(StreamBody::new(parts.map(|part| Ok::<_, Status>(Frame::data(part)))))
+        }
+        "/slow" => {
+            go_on.notified().await;
+            Body::empty()
+        }
+        "/caller" => {
+            let certificate = request.extensions().get::<Arc<ClientCertificate>>();
+            let name = certificate
+                .and_then(|certificate| certificate.name())
+                .unwrap_or_default();
+            Body::new(http_body_util::Full::new(Bytes::from(name)).map_err(|never| match never {}))
+        }
+        _ => Body::empty(),
+    };
+    Ok(Response::new(body))
+}
+
+/// A client of HTTP/2, and the end of its connection.
+pub(super) struct Client {
+    pub(super) send: SendRequest<Bytes>,
+    pub(super) ended: JoinHandle<Result<(), h2::Error>>,
+}
+
+impl Client {
+    pub(super) async fn over<Io>(io: Io) -> Result<Self, h2::Error>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (send, connection) = h2::client::handshake(io).await?;
+        Ok(Self {
+            send,
+            ended: tokio::spawn(connection),
+        })
+    }
+
+    pub(super) async fn of(port: &Port) -> Self {
+        Self::over(port.connect().await).await.unwrap()
+    }
+
+    pub(super) async fn start(&mut self, path: &str) -> ResponseFuture {
+        self.send(Request::post(format!("http://localhost{path}")).body(()).unwrap())
+            .await
+    }
+
+    pub(super) async fn send(&mut self, request: Request<()>) -> ResponseFuture {
+        let mut ready = self.send.clone().ready().await.unwrap();
+        ready.send_request(request, true).unwrap().0
+    }
+
+    pub(super) async fn call(&mut self, path: &str) -> Result<StatusCode, h2::Error> {
+        let response = self.start(path).await;
+        let response = timeout(SOON, response).await.expect("an answer")?;
+        Ok(response.status())
+    }
+}
+
+/// Reads until the server has closed; true when it did.
+pub(super) async fn is_closed(stream: &mut TcpStream) -> bool {
+    let mut rest = Vec::new();
+    timeout(SOON, stream.read_to_end(&mut rest)).await.is_ok()
+}
+
+/// A connection whose client has sent the preface and empty settings, and nothing more.
+pub(super) async fn greeted(port: &Port) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(port.address).await?;
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await?;
+    stream.write_all(&frame(SETTINGS, 0, 0, &[])).await?;
+    Ok(stream)
+}
+
+pub(super) const HEADERS: u8 = 1;
+pub(super) const RST_STREAM: u8 = 3;
+pub(super) const SETTINGS: u8 = 4;
+pub(super) const PING: u8 = 6;
+pub(super) const GOAWAY: u8 = 7;
+
+/// One frame of HTTP/2.
+pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = vec![length[1], length[2], length[3], kind, flags];
+    frame.extend_from_slice(&stream.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// Reads one frame: its kind, flags and payload.
+pub(super) async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(u8, u8, Vec<u8>)> {
+    let mut head = [0; 9];
+    timeout(SOON, stream.read_exact(&mut head)).await??;
+    let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+    timeout(SOON, stream.read_exact(&mut payload)).await??;
+    Ok((head[3], head[4], payload))
+}
