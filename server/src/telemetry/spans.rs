@@ -136,7 +136,7 @@ fn fail(span: &Span, message: String) {
 }
 
 /// Makes a span the child of what a context holds, which it is not nested in.
-fn adopt(span: &Span, parent: Context) {
+pub(super) fn adopt(span: &Span, parent: Context) {
     let parent_span = parent.span().span_context().clone();
     if !parent_span.is_valid() {
         return;

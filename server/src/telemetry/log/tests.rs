@@ -186,3 +186,62 @@ fn what_was_dropped_is_told_in_the_style_of_the_others() {
         (&Value::from("log_lines_dropped"), &Value::from(7))
     );
 }
+
+#[test]
+fn lines_name_their_trace_as_the_w3c_writes_it() {
+    use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TracerProvider as _};
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+
+    let buffer = Buffer::default();
+    let style = Style::Json {
+        event_key: "event".to_owned(),
+    };
+    let keys = crate::config::TraceKeys {
+        span_id: Some("spanId".to_owned()),
+        ..Default::default()
+    };
+    let provider = SdkTracerProvider::builder().build();
+    let subscriber = tracing_subscriber::registry()
+        .with(Lines::new(style, buffer.clone()).with_traces(keys))
+        .with(tracing_opentelemetry::layer().with_tracer(provider.tracer("test")));
+    tracing::subscriber::with_default(subscriber, || {
+        let caller = SpanContext::new(
+            TraceId::from(0x00ab_u128),
+            SpanId::from(0x0c_u64),
+            TraceFlags::SAMPLED,
+            true,
+            opentelemetry::trace::TraceState::default(),
+        );
+        let call = tracing::info_span!(parent: None, "rpc");
+        crate::telemetry::spans::adopt(&call, opentelemetry::Context::new().with_remote_span_context(caller));
+        call.in_scope(|| {
+            tracing::info!("in_call");
+            tracing::info_span!("within").in_scope(|| tracing::info!("deeper"));
+        });
+        tracing::info!("outside");
+    });
+    let text = buffer.0.lock().unwrap().clone();
+    let lines: Vec<Map<String, Value>> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [in_call, deeper, outside] = &lines[..] else {
+        panic!("three lines: {text}")
+    };
+    assert_eq!(in_call["trace_id"], "000000000000000000000000000000ab");
+    assert_eq!(in_call["parent_span_id"], "000000000000000c");
+    assert_eq!(in_call["spanId"].as_str().unwrap().len(), 16);
+    assert_eq!(deeper["trace_id"], in_call["trace_id"]);
+    assert_eq!(deeper["parent_span_id"], in_call["spanId"]);
+    assert!(!outside.contains_key("trace_id"));
+    let keys: Vec<_> = in_call.keys().map(String::as_str).collect();
+    assert_eq!(
+        keys,
+        [
+            "trace_id",
+            "spanId",
+            "parent_span_id",
+            "logger",
+            "level",
+            "timestamp",
+            "event"
+        ]
+    );
+}
