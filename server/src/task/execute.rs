@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
+use tracing::Span;
 
 use super::keep::keep;
 use super::run::Running;
 use super::state::{Effect, Ending, Event, Reason, Returned, State};
 use super::{CallEnding, FunctionError, Output, Shared, Task, TaskContext, after, lock};
+use crate::error::FlightError;
 use crate::telemetry::metrics::{TaskMeter, TaskOutcome};
+use crate::telemetry::spans;
 
 /// Sees a task through from submission to its end. Dropping it ends the task, whatever state that is in.
 pub(super) struct Life {
@@ -122,15 +125,22 @@ impl Life {
         let run_duration = or_never(self.started.map(|at| at.elapsed().as_secs_f64()));
         let duration = or_never(self.started.map(|_| self.submitted.elapsed().as_secs_f64()));
         let exception = self.failure.as_deref();
+        let span = Span::current();
         match ending {
             Ending::Succeeded => {
+                spans::task_succeeded(&span);
                 tracing::info!(fun, %task_id, run_waited_duration, run_duration, duration, "task_finished");
             }
             Ending::Cancelled(_) => {
+                spans::task_cancelled(&span);
                 tracing::info!(fun, %task_id, run_waited_duration, run_duration, duration, exception, "task_cancelled");
             }
             Ending::Failed => {
-                let code = self.task.error_code().map(|code| code.to_string());
+                let error = self.task.error();
+                if let Some(error) = error {
+                    spans::task_failed(&span, error);
+                }
+                let code = error.and_then(FlightError::code).map(|code| code.to_string());
                 tracing::error!(fun, %task_id, run_waited_duration, run_duration, duration, code, exception, "task_failed");
             }
         }

@@ -16,7 +16,7 @@ use super::queue::Ticket;
 use super::read::Stored;
 use super::state::{Effect, Ending, Event, Reason, State};
 use super::{TaskId, Work, lock};
-use crate::error::{ErrorCode, FlightError};
+use crate::error::FlightError;
 use crate::memory::Lease;
 
 /// A call that was accepted.
@@ -46,7 +46,7 @@ pub(super) struct Progress {
     pub(super) work: Arc<dyn Work>,
     /// Cancelled together with the task.
     pub(super) stop: CancellationToken,
-    /// The span of the RPC that submitted it: what it says, such as the peer, belongs to the log lines of the task too.
+    /// The span of its log lines and, where there are any, of its traces.
     pub(super) span: Span,
     /// Its place in line, if it had to wait.
     pub(super) ticket: Option<Ticket>,
@@ -240,9 +240,9 @@ impl Task {
         outcome
     }
 
-    /// The code of the error that the task failed with.
-    pub(super) fn error_code(&self) -> Option<ErrorCode> {
-        self.outcome.get()?.as_ref().err()?.code()
+    /// The error that the task failed with.
+    pub(super) fn error(&self) -> Option<&FlightError> {
+        self.outcome.get()?.as_ref().err().map(AsRef::as_ref)
     }
 
     /// Notes that somebody knows how the task ended, or that nobody can ask any more.

@@ -11,11 +11,12 @@ use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::leaks::{Leak, Leaks};
 use super::threads::{Priority, Threads};
 use super::{FunctionError, Output, TaskContext, Work, batches, lock};
+use crate::telemetry::spans;
 
 /// What work came to.
 type Returned = Result<Output, FunctionError>;
@@ -60,16 +61,16 @@ pub(super) enum Parting {
 impl Running {
     /// Starts work.
     pub(super) fn start(work: Arc<dyn Work>, context: TaskContext, workshop: &Workshop) -> Result<Self, FunctionError> {
-        let span = tracing::info_span!("task", fun = work.kind(), task_id = %context.id);
+        let span = spans::task_run(&Span::current(), context.id);
         if !work.blocking() {
-            let run = async move { work.run(context).await };
+            let run = traced(work, context);
             return Ok(Self::Here(contained(run.instrument(span)).boxed()));
         }
         let (send, returned) = oneshot::channel();
         let parting = Arc::new(Mutex::new(Parting::Running));
         let (own, runtime, threads) = (Arc::clone(&parting), Handle::current(), Arc::clone(&workshop.batches));
         workshop.calls.run(move || {
-            let run = async move { work.run(context).await };
+            let run = traced(work, context);
             let output = runtime.block_on(contained(run.instrument(span)));
             let unwanted = send.send(output.map(|output| batches::on_threads(output, threads)));
             let given_up = std::mem::replace(&mut *lock(&own), Parting::Returned);
@@ -117,6 +118,15 @@ impl Future for Running {
             Self::Stopped => Poll::Ready(Err(FunctionError::cancelled())),
         }
     }
+}
+
+/// Runs work, and tells its trace of a failure.
+async fn traced(work: Arc<dyn Work>, context: TaskContext) -> Returned {
+    let returned = work.run(context).await;
+    if let Err(error) = &returned {
+        spans::run_failed(&Span::current(), error);
+    }
+    returned
 }
 
 /// The same, with a panic as an error.

@@ -16,6 +16,7 @@ use super::queue::Admission;
 use super::state::{Effect, Event, Reason};
 use super::{Shared, Submission, Task, Tasks, after, lock};
 use crate::telemetry::metrics::Rejection;
+use crate::telemetry::spans;
 
 /// What a task takes from the byte budget beside its command and its result, about.
 const TASK_BYTES: usize = 1024;
@@ -130,7 +131,7 @@ impl Shared {
         let progress = Progress {
             work,
             stop: CancellationToken::new(),
-            span: Span::current(),
+            span: Span::none(),
             ticket: None,
             has_slot: false,
         };
@@ -138,14 +139,15 @@ impl Shared {
         let task = Arc::new(Task::new(Arc::clone(kind), command, deadline, progress, gauges, lease));
         self.line_up(&task)?;
 
+        let span = spans::task(task.kind(), task.id());
+        task.in_progress(|progress| progress.span = span.clone());
         let life = Life::new(Arc::clone(self), Arc::clone(&task), submitted);
         lock(&self.store).insert(Arc::clone(&task));
         if lock(&self.deadlines).insert(Arc::clone(&task)) {
             self.earlier_deadline.notify_one();
         }
         tracing::info!(fun = task.kind(), task_id = %task.id(), "flexconnect_task_created");
-        // What the RPC's span says, such as the peer, belongs to the log lines of its task too.
-        tokio::spawn(life.live().in_current_span());
+        tokio::spawn(life.live().instrument(span));
         Ok(task)
     }
 

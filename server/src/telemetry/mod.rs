@@ -84,7 +84,9 @@ pub fn start(style: Style, keys: TraceKeys, traces: Option<&TraceSettings>) -> R
     let spans = traces.as_ref().map(|traces| {
         let spans = tracing_opentelemetry::layer()
             .with_tracer(traces.tracer())
+            .with_level(false)
             .with_location(false)
+            .with_target(false)
             .with_threads(false)
             .with_tracked_inactivity(false);
         // Log lines are no events of spans.

@@ -19,7 +19,8 @@ use tracing_subscriber::registry::LookupSpan as _;
 
 use super::log::ParentSpan;
 use super::{Rpc, traces};
-use crate::task::TaskId;
+use crate::error::FlightError;
+use crate::task::{FunctionError, TaskId};
 
 const TASK_ID: &str = "gooddata_flight_server.task_id";
 const TASK_ERROR: &str = "gooddata_flight_server.task_error";
@@ -95,9 +96,9 @@ pub(crate) fn task_run(task: &Span, id: TaskId) -> Span {
 }
 
 /// The function returned an error, or was cancelled.
-pub(crate) fn run_failed(run: &Span, message: &str) {
+pub(crate) fn run_failed(run: &Span, error: &FunctionError) {
     if traces::are_on() {
-        fail(run, message.to_owned());
+        fail(run, error.to_string());
     }
 }
 
@@ -108,16 +109,22 @@ pub(crate) fn task_succeeded(task: &Span) {
     }
 }
 
-/// The task failed: with this code of errors, message and detail.
-pub(crate) fn task_failed(task: &Span, code: Option<String>, message: &str, detail: Option<&str>) {
+/// The task failed with this error.
+pub(crate) fn task_failed(task: &Span, error: &FlightError) {
     if traces::are_on() {
+        let detail = match error {
+            FlightError::Described { info, .. } => info.detail(),
+            FlightError::Plain { .. } | FlightError::InvalidArgument(_) | FlightError::Unimplemented(_) => None,
+        };
         let attributes = [
-            code.map(|code| KeyValue::new(format!("{TASK_ERROR}.code"), code)),
-            Some(KeyValue::new(format!("{TASK_ERROR}.msg"), message.to_owned())),
+            error
+                .code()
+                .map(|code| KeyValue::new(format!("{TASK_ERROR}.code"), code.to_string())),
+            Some(KeyValue::new(format!("{TASK_ERROR}.msg"), error.message().to_owned())),
             detail.map(|detail| KeyValue::new(format!("{TASK_ERROR}.detail"), detail.to_owned())),
         ];
         task.add_event(TASK_ERROR, attributes.into_iter().flatten().collect());
-        task.set_status(Status::error(message.to_owned()));
+        task.set_status(Status::error(error.message().to_owned()));
     }
 }
 
