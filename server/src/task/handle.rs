@@ -257,3 +257,13 @@ impl Drop for Task {
         self.collect();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_is_over_keeps_little() {
+        assert!(size_of::<Task>() <= 224, "{} bytes, a million times", size_of::<Task>());
+    }
+}

@@ -8,10 +8,11 @@ use crate::config::{FlexConnectSection, FunctionLimit, TaskSettings};
 /// The bounds of all tasks together.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Calls of one kind that run at a time, and of all kinds together but for a reserve: see [`super::shares`].
+    /// Calls of one kind that run at a time. All kinds together get a quarter more, for those that have less than their
+    /// share.
     pub threads: usize,
-    /// Calls of one kind that may wait for a slot, and of all kinds together but for the same reserve. One more is
-    /// refused with `BACKPRESSURE`.
+    /// Calls of one kind that may wait for a slot, and a quarter more for all kinds together. One more is refused with
+    /// `BACKPRESSURE`.
     pub queue: usize,
     /// How long a result (or an error) is kept after its task ended.
     pub result_ttl: Duration,

@@ -8,10 +8,14 @@ use crate::config::reader::{Noted, Reader};
 use crate::config::setting::{Is, Otherwise, settings};
 
 settings! {
-    /// Calls that run at the same time, over all functions.
+    /// Calls that run at the same time. One function gets no more than this, all together a quarter more: that part is for
+    /// functions which hold less than their share, so that one whose calls take long does not delay the others. A function
+    /// that waits without blocking holds no thread, so there may well be thousands; calls of functions that block have a
+    /// thread each, of low priority.
     THREADS: Integer, Is<i64> = "task_threads",
         Integer { from: 1, to: 10_000, what: "a positive number of calls that run at a time" }, Is(32);
-    /// Calls that may wait for their turn; more are answered with `BACKPRESSURE`, which tells clients to try again.
+    /// Calls that may wait for their turn, with a quarter more for functions that have less than their share in line. More
+    /// are answered with `BACKPRESSURE`, which tells clients to try again.
     QUEUE_LIMIT: Integer, Is<i64> = "task_queue_limit",
         Integer { from: 1, to: 1_000_000, what: "a positive number of calls that wait" }, Is(1_024);
     /// How long a result can be read, from its completion.
@@ -21,7 +25,8 @@ settings! {
     RESULT_BYTES: Integer, Otherwise = "task_result_bytes",
         Integer { from: 1, to: i64::MAX, what: "a positive number of bytes" },
         Otherwise("a share of the memory that the container, or else the machine, has");
-    /// What a call that was cancelled, or is over its deadline, gets to end by itself before it is aborted.
+    /// What a call that was cancelled, or is over its deadline, gets to end by itself before it is aborted. A thread cannot
+    /// be aborted: it is left behind, as many as `task_threads` at most, and its slot goes to the next call.
     CANCEL_GRACE: Seconds, Is<Duration> = "task_cancel_grace_sec", Seconds { zero: true }, Is(Duration::from_secs(5));
     /// A folder for results that do not fit in `task_result_bytes`. Its files have no names, so nothing is left behind.
     SPILL_DIRECTORY: Path, Otherwise = "task_spill_directory", Path { what: "the path of a folder" },
