@@ -20,10 +20,11 @@ pub use running::Running;
 
 use crate::admin::{self, Health, OpenError, Pulse, Status};
 use crate::auth::{AuthError, Authenticator};
-use crate::config::{Config, Tables};
+use crate::config::{Config, Tables, TaskSettings};
 use crate::drain::Phase;
 use crate::flight::{self, Dispatcher, FlightServer, Fork};
 use crate::function::{FunctionError, LoadContext, LoadError, RegistryError};
+use crate::memory::{self, ResultBytes, Room, Spill, SpillError, System};
 use crate::net::{self, Advertised, BindError, TlsError};
 use crate::task::{Limits, Tasks};
 use crate::telemetry::Metrics;
@@ -51,6 +52,9 @@ pub enum StartError {
     /// Reflection cannot be served.
     #[error("the reflection service cannot be made")]
     Reflection(#[source] tonic_reflection::server::Error),
+    /// Results cannot be written where they should be.
+    #[error(transparent)]
+    Spill(#[from] SpillError),
     /// A function failed to load.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -99,9 +103,12 @@ impl Server {
         let (phase, phases) = watch::channel(Phase::Starting);
         let pulses = [Pulse::new("flight"), Pulse::new("tasks")];
         let health = Health::new(phases.clone(), pulses.to_vec());
-        let limits = Limits::of(&server.tasks, &flexconnect);
-        let result_bytes = limits.result_bytes;
-        let tasks = Tasks::start_counted(limits, metrics.clone());
+        memory::give_back_unused();
+        let room = room(&server.tasks)?;
+        let result_bytes = room.memory().limit();
+        let budget = room.memory().clone();
+        metrics.show_memory_budget(result_bytes, move || budget.used());
+        let tasks = Tasks::start_in(room, Limits::of(&server.tasks, &flexconnect), metrics.clone());
         let current = phases.clone();
         metrics.show_phase(Phase::ALL, move || *current.borrow());
         let status = Status::new(health.clone(), metrics.clone(), tasks.clone());
@@ -178,6 +185,15 @@ async fn beat(tasks: Tasks, pulse: Pulse) {
 }
 
 /// A number of bytes that this machine can count.
+/// Where results may go.
+fn room(settings: &TaskSettings) -> Result<Room, SpillError> {
+    let ResultBytes { bytes, source } = ResultBytes::resolve(settings.result_bytes, &System::ask());
+    tracing::info!(bytes, %source, "memory_budget");
+    let spill = settings.spill.as_ref();
+    let spill = spill.map(|spill| Spill::open(&spill.directory, saturating(spill.bytes)));
+    Ok(Room::new(saturating(bytes), spill.transpose()?))
+}
+
 fn saturating(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }

@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -16,6 +16,7 @@ use http_body::Frame;
 use tonic::Status;
 
 use super::frame;
+use super::pieces::{Pieces, unreadable};
 use crate::error::{ErrorCode, ErrorInfo, FlightError, FlightKind};
 use crate::ipc::Message;
 
@@ -40,6 +41,8 @@ pub(super) struct DataBody {
     since: Option<Instant>,
     /// The segments of the message that is being sent, the next one last.
     segments: Vec<Bytes>,
+    /// Or its body on disk.
+    disk: Option<Pieces>,
 }
 
 enum State {
@@ -58,6 +61,7 @@ impl DataBody {
             gathered: BytesMut::new(),
             since: None,
             segments: Vec::new(),
+            disk: None,
         }
     }
 
@@ -68,6 +72,29 @@ impl DataBody {
             return;
         }
         self.segments.extend(message.body.segments().iter().rev().cloned());
+        self.disk = message.body.region().cloned().map(Pieces::new);
+    }
+
+    /// The next piece of a body on disk.
+    fn poll_disk(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(pieces) = &mut self.disk else {
+            return Poll::Ready(None);
+        };
+        if !self.gathered.is_empty() {
+            return Poll::Ready(Some(self.take_gathered()));
+        }
+        match ready!(pieces.poll_next(context)) {
+            Some(Ok(piece)) => Poll::Ready(Some(piece)),
+            Some(Err(error)) => {
+                self.disk = None;
+                self.state = State::Ending(unreadable(&error).into());
+                Poll::Ready(None)
+            }
+            None => {
+                self.disk = None;
+                Poll::Ready(None)
+            }
+        }
     }
 
     /// Gathers small segments of the current message. Returns what is to be sent before any more is pulled.
@@ -102,6 +129,9 @@ impl http_body::Body for DataBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         loop {
             if let Some(bytes) = self.gather() {
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            if let Some(bytes) = ready!(self.poll_disk(context)) {
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             let State::Open(messages) = &mut self.state else {

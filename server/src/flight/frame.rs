@@ -104,7 +104,13 @@ mod tests {
             for segment in message.body.segments() {
                 framed.extend_from_slice(segment);
             }
-            let expected = FlightData::from(message).encode_to_vec();
+            let expected = FlightData {
+                data_header: message.header.clone(),
+                app_metadata: message.app_metadata.clone(),
+                data_body: message.body.segments().concat().into(),
+                ..FlightData::default()
+            };
+            let expected = expected.encode_to_vec();
             prop_assert_eq!(framed[0], PLAIN);
             prop_assert_eq!(u32::from_be_bytes([framed[1], framed[2], framed[3], framed[4]]) as usize, expected.len());
             prop_assert_eq!(&framed[5..], &expected[..]);

@@ -12,6 +12,7 @@ mod fork;
 mod frame;
 mod health;
 mod methods;
+mod pieces;
 mod reflection;
 mod results;
 mod rpc;

@@ -13,9 +13,10 @@ use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Answers, CallContext, DataStream, FlightMethods, Uploads, unreadable};
+use super::{Answers, CallContext, DataStream, FlightMethods, Uploads, pieces, unreadable};
 use crate::app::ServerContext;
 use crate::error::FlightError;
+use crate::ipc::Message;
 
 type Answer<T> = Result<Response<T>, Status>;
 type Messages<T> = BoxStream<'static, Result<T, Status>>;
@@ -129,7 +130,7 @@ impl FlightService for Dispatcher {
     /// For callers in this process: clients are answered without a copy of the data, by [`super::FlightServer`].
     async fn do_get(&self, request: Request<Ticket>) -> Answer<Self::DoGetStream> {
         let data = self.data(request).await?;
-        let data = data.map(|message| message.map(FlightData::from).map_err(Status::from));
+        let data = data.then(contiguous).map(|data| data.map_err(Status::from));
         Ok(Response::new(data.boxed()))
     }
 
@@ -142,7 +143,7 @@ impl FlightService for Dispatcher {
     async fn do_exchange(&self, request: Request<Streaming<FlightData>>) -> Answer<Self::DoExchangeStream> {
         let Begun { call, methods, message } = self.begin(request)?;
         let data = methods.do_exchange(&call, uploads(message)).await?;
-        stream(call, data.map(|message| message.map(FlightData::from)).boxed())
+        stream(call, data.then(contiguous).boxed())
     }
 
     async fn do_action(&self, request: Request<Action>) -> Answer<Self::DoActionStream> {
@@ -162,4 +163,12 @@ impl FlightService for Dispatcher {
         let responses = methods.handshake(&call, uploads(message)).await?;
         stream(call, responses)
     }
+}
+
+/// A message as tonic's codec wants it.
+async fn contiguous(message: Result<Message, FlightError>) -> Result<FlightData, FlightError> {
+    message?
+        .into_flight_data()
+        .await
+        .map_err(|error| pieces::unreadable(&error))
 }

@@ -81,6 +81,11 @@ impl EncodedTable {
         self.rows == 0
     }
 
+    /// The messages that follow the schema.
+    pub(crate) fn batches(&self) -> &[Message] {
+        &self.messages
+    }
+
     /// The messages of a stream: the schema is number 0.
     #[must_use]
     pub fn message(&self, index: usize) -> Option<Message> {
@@ -105,7 +110,7 @@ impl BatchEncoder {
     /// When the schema has a type that IPC cannot carry.
     pub(crate) fn new(schema: SchemaRef) -> Result<Self, ArrowError> {
         Ok(Self {
-            schema_message: SchemaMessage::encode(&schema)?,
+            schema_message: SchemaMessage::recall(&schema)?,
             encoder: StreamEncoder::try_new(&schema)?,
             schema,
             begun: false,

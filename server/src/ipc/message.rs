@@ -1,9 +1,13 @@
 //! IPC messages: a flatbuffer that describes, and the Arrow buffers as they lie in memory.
 
+use std::io;
 use std::sync::Arc;
 
 use arrow_flight::FlightData;
 use bytes::{Bytes, BytesMut};
+use tokio::task::spawn_blocking;
+
+use crate::memory::Region;
 
 /// One message of a Flight stream. Cloning shares its bytes.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +41,20 @@ impl Message {
         let batch = message.and_then(|message| message.header_as_record_batch());
         batch.map_or(0, |batch| usize::try_from(batch.length()).unwrap_or(0))
     }
+
+    /// The message as arrow-flight has it. Shares the bytes, unless the body lies in several places: then it is copied
+    /// together.
+    ///
+    /// # Errors
+    /// When the body is on disk and cannot be read.
+    pub async fn into_flight_data(self) -> io::Result<FlightData> {
+        Ok(FlightData {
+            data_header: self.header,
+            data_body: self.body.into_contiguous().await?,
+            app_metadata: self.app_metadata,
+            ..FlightData::default()
+        })
+    }
 }
 
 /// Shares the bytes. The descriptor that `FlightData` may carry is dropped: what clients read has none.
@@ -50,31 +68,20 @@ impl From<FlightData> for Message {
     }
 }
 
-/// Shares the bytes, unless the body lies in several places: then it is copied together.
-impl From<Message> for FlightData {
-    fn from(message: Message) -> Self {
-        Self {
-            data_header: message.header,
-            data_body: message.body.into_contiguous(),
-            app_metadata: message.app_metadata,
-            ..Self::default()
-        }
-    }
-}
-
-/// The body of a message: segments that are sent one after the other. Cloning shares them.
+/// The body of a message: segments that are sent one after the other, or a piece of a file. Cloning shares them.
 #[derive(Clone, Debug, Default)]
-pub struct Body(Segments);
+pub struct Body(Place);
 
 #[derive(Clone, Debug, Default)]
-enum Segments {
+enum Place {
     #[default]
-    None,
-    One(Bytes),
-    Many {
+    Nowhere,
+    Memory(Bytes),
+    Memories {
         segments: Arc<[Bytes]>,
         len: usize,
     },
+    Disk(Region),
 }
 
 impl Body {
@@ -82,9 +89,11 @@ impl Body {
     #[must_use]
     pub fn len(&self) -> usize {
         match &self.0 {
-            Segments::None => 0,
-            Segments::One(segment) => segment.len(),
-            Segments::Many { len, .. } => *len,
+            Place::Nowhere => 0,
+            Place::Memory(segment) => segment.len(),
+            Place::Memories { len, .. } => *len,
+            // What is on disk was in memory before.
+            Place::Disk(region) => usize::try_from(region.len()).unwrap_or(usize::MAX),
         }
     }
 
@@ -94,29 +103,41 @@ impl Body {
         self.len() == 0
     }
 
-    /// The segments, none of them empty.
+    /// The segments in memory, none of them empty.
     #[must_use]
     pub fn segments(&self) -> &[Bytes] {
         match &self.0 {
-            Segments::None => &[],
-            Segments::One(segment) => std::slice::from_ref(segment),
-            Segments::Many { segments, .. } => segments,
+            Place::Nowhere | Place::Disk(_) => &[],
+            Place::Memory(segment) => std::slice::from_ref(segment),
+            Place::Memories { segments, .. } => segments,
         }
     }
 
-    /// All bytes in one place. Copies when there are several segments.
+    /// The piece of a file that is the body, if it is on disk.
     #[must_use]
-    pub fn into_contiguous(self) -> Bytes {
+    pub const fn region(&self) -> Option<&Region> {
+        match &self.0 {
+            Place::Disk(region) => Some(region),
+            Place::Nowhere | Place::Memory(_) | Place::Memories { .. } => None,
+        }
+    }
+
+    /// All bytes in one piece of memory. Copies when there are several segments.
+    ///
+    /// # Errors
+    /// When the body is on disk and cannot be read.
+    pub async fn into_contiguous(self) -> io::Result<Bytes> {
         match self.0 {
-            Segments::None => Bytes::new(),
-            Segments::One(segment) => segment,
-            Segments::Many { segments, len } => {
+            Place::Nowhere => Ok(Bytes::new()),
+            Place::Memory(segment) => Ok(segment),
+            Place::Memories { segments, len } => {
                 let mut bytes = BytesMut::with_capacity(len);
                 for segment in segments.iter() {
                     bytes.extend_from_slice(segment);
                 }
-                bytes.freeze()
+                Ok(bytes.freeze())
             }
+            Place::Disk(region) => spawn_blocking(move || region.read()).await?,
         }
     }
 }
@@ -124,9 +145,9 @@ impl Body {
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         if bytes.is_empty() {
-            Self(Segments::None)
+            Self(Place::Nowhere)
         } else {
-            Self(Segments::One(bytes))
+            Self(Place::Memory(bytes))
         }
     }
 }
@@ -135,38 +156,44 @@ impl FromIterator<Bytes> for Body {
     fn from_iter<I: IntoIterator<Item = Bytes>>(segments: I) -> Self {
         let mut segments = segments.into_iter().filter(|segment| !segment.is_empty());
         let Some(first) = segments.next() else {
-            return Self(Segments::None);
+            return Self(Place::Nowhere);
         };
         let Some(second) = segments.next() else {
-            return Self(Segments::One(first));
+            return Self(Place::Memory(first));
         };
         let segments: Arc<[Bytes]> = [first, second].into_iter().chain(segments).collect();
         let len = segments.iter().map(Bytes::len).sum();
-        Self(Segments::Many { segments, len })
+        Self(Place::Memories { segments, len })
     }
 }
 
-/// The same bytes, however they are cut into segments.
-impl PartialEq for Body {
-    fn eq(&self, other: &Self) -> bool {
-        fn bytes(body: &Body) -> impl Iterator<Item = &u8> {
-            body.segments().iter().flatten()
+impl From<Region> for Body {
+    fn from(region: Region) -> Self {
+        if region.is_empty() {
+            Self(Place::Nowhere)
+        } else {
+            Self(Place::Disk(region))
         }
-        self.len() == other.len() && bytes(self).eq(bytes(other))
     }
 }
 
-impl Eq for Body {}
+#[cfg(test)]
+mod comparing {
+    //! Tests compare what is sent: the bytes of messages in memory, however they are cut into segments.
 
-impl PartialEq for Message {
-    fn eq(&self, other: &Self) -> bool {
-        let Self {
-            header,
-            body,
-            app_metadata,
-        } = self;
-        *header == other.header && *body == other.body && *app_metadata == other.app_metadata
+    use super::{Body, Message};
+
+    impl PartialEq for Body {
+        fn eq(&self, other: &Self) -> bool {
+            assert!(self.region().is_none() && other.region().is_none(), "on disk");
+            self.segments().concat() == other.segments().concat()
+        }
+    }
+
+    impl PartialEq for Message {
+        fn eq(&self, other: &Self) -> bool {
+            let same = |message: &Self| (message.header.clone(), message.app_metadata.clone());
+            same(self) == same(other) && self.body == other.body
+        }
     }
 }
-
-impl Eq for Message {}

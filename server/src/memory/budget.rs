@@ -55,7 +55,15 @@ impl Budget {
     /// # Errors
     /// When they do not fit.
     pub fn lease(&self, bytes: usize) -> Result<Lease, Exceeded> {
-        self.0.take(bytes)?;
+        self.lease_leaving(bytes, 0)
+    }
+
+    /// Takes bytes if so many others stay free.
+    ///
+    /// # Errors
+    /// When they would not.
+    pub fn lease_leaving(&self, bytes: usize, reserve: usize) -> Result<Lease, Exceeded> {
+        self.0.take(bytes, self.0.limit.saturating_sub(reserve))?;
         Ok(Lease {
             bytes,
             account: Arc::clone(&self.0),
@@ -86,13 +94,13 @@ impl Budget {
 }
 
 impl Account {
-    fn take(&self, bytes: usize) -> Result<(), Exceeded> {
-        let fits = |used: usize| used.checked_add(bytes).filter(|&total| total <= self.limit);
+    fn take(&self, bytes: usize, limit: usize) -> Result<(), Exceeded> {
+        let fits = |used: usize| used.checked_add(bytes).filter(|&total| total <= limit);
         let taken = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
         taken.map(drop).map_err(|used| Exceeded {
             asked: bytes,
             used,
-            limit: self.limit,
+            limit,
         })
     }
 }

@@ -21,6 +21,7 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::{Service, ServiceExt as _};
 
 use super::accept::peer_name;
+use super::coalesce::{Announced, Notices, gather};
 use super::preface::await_preface;
 use super::streams::{Answer, Streams};
 use super::tls::{self, Acceptor};
@@ -33,6 +34,9 @@ use crate::telemetry::{Metrics, chain};
 
 /// Windows and frames as large as the original's: result batches are large.
 const WINDOW: u32 = 4 * 1024 * 1024;
+
+/// What a stream may have handed over and not sent yet: enough that the next large frame is there when one was sent.
+const SEND_BUFFER: usize = 2 * 1024 * 1024;
 
 /// Streams that a client opened and reset before they were looked at; more of them end the connection. It is what keeps a
 /// flood of resets (CVE-2023-44487) from costing anything.
@@ -128,6 +132,8 @@ where
             local_addr: None,
             remote_addr: Some(peer),
         };
+        let notices = Notices::default();
+        let handed_over = notices.clone();
         let service = self
             .service
             .clone()
@@ -138,25 +144,26 @@ where
                 }
                 request
             })
-            .map_response(|response: Response<B>| response.map(Answer::new));
-        let io = TokioIo::new(Writing::new(io, self.settings.stalled_client_timeout));
+            .map_response(move |response: Response<B>| response.map(|body| Announced::new(Answer::new(body), &handed_over)));
+        let (io, outlet) = gather(Writing::new(io, self.settings.stalled_client_timeout), notices);
+        let io = TokioIo::new(io);
         let connection =
             http2(peer, &self.settings, &self.metrics).serve_connection(io, TowerToHyperService::new(service));
         let mut connection = pin!(connection);
         let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
+            ended = outlet.drive(connection.as_mut()) => ended,
             farewell = self.farewell() => {
                 connection.as_mut().graceful_shutdown();
                 self.metrics.connection_ended(farewell.counted());
                 match (farewell, self.settings.max_age_grace) {
-                    (Farewell::Age, Some(grace)) => match timeout(grace, connection).await {
+                    (Farewell::Age, Some(grace)) => match timeout(grace, outlet.drive(connection)).await {
                         Ok(ended) => ended,
                         Err(_) => {
                             tracing::info!(peer = peer_name(peer), "old_connection_cut");
                             Ok(())
                         }
                     },
-                    (Farewell::Age, None) | (Farewell::Drain, _) => connection.await,
+                    (Farewell::Age, None) | (Farewell::Drain, _) => outlet.drive(connection).await,
                 }
             }
         };
@@ -191,6 +198,7 @@ fn http2(peer: SocketAddr, settings: &ConnectionSettings, metrics: &Metrics) -> 
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .max_frame_size(WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
         .max_header_list_size(settings.max_header_bytes)
         .max_concurrent_streams(settings.max_concurrent_streams)
         .max_pending_accept_reset_streams(MAX_RESET_UNSEEN)

@@ -2,6 +2,7 @@
 
 pub(crate) mod accept;
 mod advertise;
+mod coalesce;
 mod connection;
 pub(crate) mod descriptors;
 pub(crate) mod listen;

@@ -100,7 +100,7 @@ impl Life {
             drop(spawn_blocking(move || drop(output)));
             return None;
         }
-        let stored = keep(&self.shared.budget, output).await;
+        let stored = keep(&self.shared.room, &self.shared.metrics, output).await;
         let readable = stored.is_ok();
         let text = match stored {
             Ok(stored) => {

@@ -20,10 +20,9 @@ pub struct Limits {
     pub call_deadline: Duration,
     /// How long a call may take to end by itself once it was told to, before it is dropped.
     pub cancel_grace: Duration,
-    /// Bytes that encoded tables, and the commands they came from, may hold. While they are reached, new calls are
-    /// refused with `BACKPRESSURE`. Calls already accepted still store their results, so that memory is bounded by this
-    /// number plus the results of `threads` + `queue` calls. A table counts until it expired and its last reader is done;
-    /// a stream is not kept and does not count.
+    /// Bytes of memory that tables, the batches of streams on their way, and the commands of calls may take together.
+    /// While they are reached, new calls are refused with `BACKPRESSURE`, and so are results that do not fit. A table
+    /// counts until it expired and its last reader is done.
     pub result_bytes: usize,
     /// Bounds of single kinds, which tighten the ones above, by their names in lower case.
     pub kinds: HashMap<String, KindLimits>,

@@ -20,6 +20,8 @@ mod queue;
 mod read;
 mod run;
 mod shares;
+mod source;
+mod spilled;
 mod state;
 mod store;
 mod submit;
@@ -40,12 +42,12 @@ pub use handle::{Outcome, Task, Waited};
 pub use id::TaskId;
 pub use limits::{KindLimits, Limits};
 pub use output::{Output, RecordBatchStream, Table};
-pub use read::{Consumed, Reading, Stored};
+pub use read::{Consumed, Reading, Stored, Totals};
 pub(crate) use run::{panicked, start};
 pub use submit::{Cancelled, Refusal};
 pub use work::{Submission, TaskContext, Work};
 
-use crate::memory::Budget;
+use crate::memory::Room;
 use crate::telemetry::Metrics;
 use deadlines::Deadlines;
 use gauges::Gauges;
@@ -90,7 +92,8 @@ pub struct Tasks {
 /// What tasks in flight share. No lock in it is ever held while code of a function runs.
 struct Shared {
     limits: Limits,
-    budget: Budget,
+    room: Room,
+    metrics: Metrics,
     closed: AtomicBool,
     kinds: Kinds,
     queue: Mutex<Queue<Arc<Task>>>,
@@ -109,21 +112,24 @@ struct Shared {
 }
 
 impl Tasks {
-    /// Makes room for tasks that nobody counts. Must be called on a Tokio runtime, which then runs them.
+    /// Makes room for tasks that nobody counts and whose results stay in memory. Must be called on a Tokio runtime, which
+    /// then runs them.
     #[must_use]
     pub fn start(limits: Limits) -> Self {
-        Self::start_counted(limits, Metrics::new())
+        Self::start_in(Room::new(limits.result_bytes, None), limits, Metrics::new())
     }
 
-    /// Makes room for tasks. Must be called on a Tokio runtime, which then runs them.
+    /// Makes room for tasks, whose results go where the room is; the limit of bytes is the room's. Must be called on a
+    /// Tokio runtime, which then runs them.
     #[must_use]
-    pub fn start_counted(limits: Limits, metrics: Metrics) -> Self {
+    pub fn start_in(room: Room, limits: Limits, metrics: Metrics) -> Self {
         /// Hooks that run at a time, and that wait. One that does not return must not stop the others so soon.
         const HOOKS: (usize, usize) = (16, 1024);
 
         let slots = Shares::new(limits.threads.max(1)).total();
         let shared = Arc::new(Shared {
-            budget: Budget::new(limits.result_bytes),
+            room,
+            metrics: metrics.clone(),
             closed: AtomicBool::new(false),
             kinds: Kinds::new(&limits, metrics.clone()),
             queue: Mutex::new(Queue::new(limits.threads, limits.queue)),

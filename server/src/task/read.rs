@@ -1,29 +1,38 @@
 //! Results as they are kept, and reading them.
 
-use std::collections::VecDeque;
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use futures::stream::{self, BoxStream};
-use futures::{FutureExt as _, Stream, StreamExt as _};
+use futures::Stream;
 
-use super::{FunctionError, RecordBatchStream, Shared, Table, Task, Tasks, lock};
-use crate::ipc::{BatchEncoder, EncodedTable, Message, SchemaMessage};
+use super::source::Source;
+use super::spilled::{Records, SpilledTable};
+use super::{FunctionError, RecordBatchStream, Shared, Task, Tasks, lock};
+use crate::error::{ErrorCode, ErrorInfo, FlightKind};
+use crate::ipc::{EncodedTable, Message, SchemaMessage};
 use crate::memory::{Budget, Lease};
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::{Place, ResultMeter};
 
 /// A result that clients can read.
 pub struct Stored {
     rows: Rows,
-    /// What the result takes from the budget, until its last reader is done.
-    _lease: Option<Lease>,
+    /// Counts it while it is kept.
+    _meter: Option<ResultMeter>,
 }
 
 enum Rows {
     /// Can be read any number of times.
-    Table(EncodedTable),
+    Table {
+        table: EncodedTable,
+        /// What it takes from the budget, until its last reader is done.
+        _lease: Lease,
+    },
+    /// Likewise, from disk.
+    Spilled(SpilledTable),
     /// Can be read once; nothing is left after that.
     Stream {
         schema: SchemaMessage,
@@ -31,18 +40,13 @@ enum Rows {
     },
 }
 
-/// The messages of a result, as fast as the reader takes them: the schema first. After an error nothing follows.
-pub struct Reading {
-    messages: BoxStream<'static, Result<Message, FunctionError>>,
-    _open: Open,
-}
-
-impl Stream for Reading {
-    type Item = Result<Message, FunctionError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.messages.poll_next_unpin(context)
-    }
+/// How much a result is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// Rows in all batches.
+    pub rows: usize,
+    /// Bytes in all messages, as they are sent, framing aside.
+    pub bytes: usize,
 }
 
 /// The result could be read once, and was.
@@ -50,39 +54,52 @@ impl Stream for Reading {
 pub struct Consumed;
 
 impl Stored {
-    /// Encodes a table, and has it pay for the memory it holds.
-    pub(super) fn table(table: Table, budget: &Budget) -> Result<Self, FunctionError> {
-        let (schema, batches) = table.into_parts();
-        let encoded = EncodedTable::encode(&schema, batches).map_err(|error| unsendable(&error))?;
-        Ok(Self {
-            _lease: Some(budget.lease_anyway(encoded.held())),
-            rows: Rows::Table(encoded),
-        })
+    /// Keeps a table in memory.
+    pub(super) fn table(table: EncodedTable, lease: Lease, metrics: &Metrics) -> Self {
+        Self {
+            _meter: Some(metrics.result_kept(Place::Memory, lease.bytes())),
+            rows: Rows::Table { table, _lease: lease },
+        }
     }
 
-    /// Keeps a stream for its one reader.
-    pub(super) fn stream(batches: RecordBatchStream) -> Result<Self, FunctionError> {
-        let encoder = BatchEncoder::new(batches.schema().clone()).map_err(|error| unsendable(&error))?;
-        let schema = encoder.schema().clone();
-        let first = VecDeque::from([schema.message()]);
-        let source = Mutex::new(Some(Box::new(Source {
-            batches,
-            encoder,
-            ready: first,
-        })));
-        Ok(Self {
-            rows: Rows::Stream { schema, source },
-            _lease: None,
-        })
+    /// Keeps a table on disk.
+    pub(super) fn spilled(table: SpilledTable, metrics: &Metrics) -> Self {
+        metrics.result_spilled(table.len());
+        Self {
+            _meter: Some(metrics.result_kept(Place::Disk, table.len())),
+            rows: Rows::Spilled(table),
+        }
+    }
+
+    /// Keeps a stream for its one reader. While it is read, its batches take from the budget.
+    pub(super) fn stream(batches: RecordBatchStream, budget: Budget) -> Result<Self, FunctionError> {
+        let source = Source::new(batches, budget)?;
+        let rows = Rows::Stream {
+            schema: source.schema().clone(),
+            source: Mutex::new(Some(Box::new(source))),
+        };
+        Ok(Self { rows, _meter: None })
     }
 
     /// The columns.
     #[must_use]
     pub const fn schema(&self) -> &SchemaMessage {
         match &self.rows {
-            Rows::Table(table) => table.schema(),
+            Rows::Table { table, .. } => table.schema(),
+            Rows::Spilled(table) => table.schema(),
             Rows::Stream { schema, .. } => schema,
         }
+    }
+
+    /// How much it is; `None` for a stream, of which nobody knows before it is read.
+    #[must_use]
+    pub fn totals(&self) -> Option<Totals> {
+        let (rows, bytes) = match &self.rows {
+            Rows::Table { table, .. } => (table.rows(), table.len()),
+            Rows::Spilled(table) => (table.rows(), table.len()),
+            Rows::Stream { .. } => return None,
+        };
+        Some(Totals { rows, bytes })
     }
 }
 
@@ -95,14 +112,18 @@ impl Tasks {
         let task_id = task.id();
         let open = Open::new(Arc::clone(&self.shared));
         let messages = match &stored.rows {
-            Rows::Table(table) => {
+            Rows::Table { table, .. } => {
                 tracing::info!(%task_id, num_rows = table.rows(), "do_get_table");
-                stream::iter((0..).map_while(move |index| message(&stored, index))).boxed()
+                Messages::Table { stored, next: 0 }
+            }
+            Rows::Spilled(table) => {
+                tracing::info!(%task_id, num_rows = table.rows(), "do_get_table");
+                Messages::Spilled(table.read())
             }
             Rows::Stream { source, .. } => {
                 let source = lock(source).take().ok_or(Consumed)?;
                 tracing::info!(%task_id, "do_get_reader");
-                stream::try_unfold(source, Source::next).boxed()
+                Messages::Stream(source)
             }
         };
         task.collect();
@@ -110,42 +131,69 @@ impl Tasks {
     }
 }
 
-fn message(stored: &Stored, index: usize) -> Option<Result<Message, FunctionError>> {
-    match &stored.rows {
-        Rows::Table(table) => table.message(index).map(Ok),
-        Rows::Stream { .. } => None,
-    }
+/// The messages of a result, as fast as the reader takes them: the schema first. After an error nothing follows.
+pub struct Reading {
+    messages: Messages,
+    _open: Open,
 }
 
-/// A stream that is being read.
-struct Source {
-    batches: RecordBatchStream,
-    encoder: BatchEncoder,
-    /// Messages to send before the next batch is asked for.
-    ready: VecDeque<Message>,
+enum Messages {
+    Table { stored: Arc<Stored>, next: usize },
+    Spilled(Records),
+    Stream(Box<Source>),
+    Ended,
 }
 
-impl Source {
-    /// The next message, with what is left. A panic of the stream is its last error.
-    async fn next(mut self: Box<Self>) -> Result<Option<(Message, Box<Self>)>, FunctionError> {
-        let message = AssertUnwindSafe(self.pull()).catch_unwind().await;
-        let message = message.unwrap_or_else(|_| Err(FunctionError::failed("the function panicked.")))?;
-        Ok(message.map(|message| (message, self)))
-    }
-
-    async fn pull(&mut self) -> Result<Option<Message>, FunctionError> {
-        if self.ready.is_empty()
-            && let Some(batch) = self.batches.next().await
-        {
-            self.ready
-                .extend(self.encoder.encode(&batch?).map_err(|error| unsendable(&error))?);
+impl Reading {
+    /// Has a stream that is silent for so long send a batch without rows, and again after so long, so that nobody on the
+    /// way takes the connection for dead. A table is never silent.
+    #[must_use]
+    pub fn keep_alive(mut self, silence: Duration) -> Self {
+        if let Messages::Stream(source) = &mut self.messages {
+            source.keep_alive(silence);
         }
-        Ok(self.ready.pop_front())
+        self
     }
 }
 
-fn unsendable(error: &arrow::error::ArrowError) -> FunctionError {
-    FunctionError::failed(format!("the result cannot be sent: {error}"))
+impl Stream for Reading {
+    type Item = Result<Message, FunctionError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let polled = match &mut self.messages {
+            Messages::Table { stored, next } => {
+                let message = stored.message(*next);
+                *next += 1;
+                return Poll::Ready(message.map(Ok));
+            }
+            Messages::Spilled(records) => records.poll_next(context).map_err(|error| unreadable(&error)),
+            Messages::Stream(source) => source.poll_next(context),
+            Messages::Ended => Poll::Ready(None),
+        };
+        if let Poll::Ready(None | Some(Err(_))) = polled {
+            self.messages = Messages::Ended;
+        }
+        polled
+    }
+}
+
+impl Stored {
+    /// A message of a table in memory.
+    fn message(&self, index: usize) -> Option<Message> {
+        match &self.rows {
+            Rows::Table { table, .. } => table.message(index),
+            Rows::Spilled(_) | Rows::Stream { .. } => None,
+        }
+    }
+}
+
+/// What the system says is for the log.
+fn unreadable(error: &std::io::Error) -> FunctionError {
+    tracing::error!(%error, "spilled_result_unreadable");
+    FunctionError::flight(
+        FlightKind::Internal,
+        ErrorInfo::new(ErrorCode::INTERNAL_ERROR, "The result cannot be read back from disk."),
+    )
 }
 
 /// Counts a reading for as long as it is open.

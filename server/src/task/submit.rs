@@ -123,7 +123,8 @@ impl Shared {
         // A copy, since the bytes of a request may be a part of a much larger buffer.
         let command = Bytes::copy_from_slice(&command);
         let lease = self
-            .budget
+            .room
+            .memory()
             .lease(TASK_BYTES + command.len())
             .map_err(|_| Refusal::OutOfBytes)?;
         let submitted = Instant::now();

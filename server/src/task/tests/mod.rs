@@ -6,6 +6,7 @@ mod model;
 mod results;
 mod running;
 mod sharing;
+mod storing;
 mod stress;
 
 use std::sync::Mutex as StdMutex;

@@ -1,3 +1,7 @@
+//! What is encoded, an Arrow reader reads.
+
+mod every_type;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -144,6 +148,32 @@ fn the_schema_on_its_own_is_aligned_and_the_same() {
 }
 
 #[test]
+fn results_with_the_same_columns_share_their_schema() {
+    let header = |schema: &SchemaRef| {
+        BatchEncoder::new(schema.clone())
+            .expect("encodes")
+            .schema()
+            .message()
+            .header
+    };
+    let (first, again) = (header(&schema(true)), header(&schema(true)));
+    assert_eq!(first.as_ptr(), again.as_ptr());
+    let other = header(&schema(false));
+    assert_ne!(first, other);
+    for columns in 0..100 {
+        let fields: Vec<_> = (0..columns)
+            .map(|n| Field::new(n.to_string(), DataType::Int8, true))
+            .collect();
+        let schema = Arc::new(Schema::new(fields));
+        assert_eq!(
+            header(&schema),
+            SchemaMessage::encode(&schema).expect("encodes").message().header
+        );
+    }
+    assert_eq!(header(&schema(true)), first);
+}
+
+#[test]
 fn rows_without_columns_are_counted() {
     let options = RecordBatchOptions::new().with_row_count(Some(3));
     let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options).expect("three rows");
@@ -155,7 +185,7 @@ proptest! {
     #[test]
     fn whatever_is_written_is_read(batches in prop::collection::vec(prop::collection::vec(any::<Option<i64>>(), 1..50), 0..6)) {
         let batches: Vec<_> = batches.into_iter().map(batch).collect();
-        let table = EncodedTable::encode(&schema(true), batches.to_vec()).expect("encodes");
+        let table = EncodedTable::encode(&schema(true), batches.clone()).expect("encodes");
         let read = read_back(messages(&table)).1;
         prop_assert_eq!(read.len(), batches.len());
         for (read, written) in read.iter().zip(&batches) {
