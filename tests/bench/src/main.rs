@@ -29,7 +29,7 @@ use figure::{Better, Figure};
 use lab::{Effort, Lab};
 use plan::Row;
 use progress::Progress;
-use report::Facts;
+use report::{Facts, Report};
 use scenario::Scenario;
 use server::Installation;
 
@@ -92,7 +92,7 @@ fn measure(run: &Run) -> anyhow::Result<()> {
         figures.push(copying(&lab));
     }
     drop(lab);
-    report::publish("bench", &run.programs.out, &facts, &figures)?;
+    report::publish(Report::Bench, &run.programs.out, &facts, &figures)?;
     match failures.as_slice() {
         [] => Ok(()),
         failures => bail!("not everything could be measured:\n{}", failures.join("\n")),
@@ -110,7 +110,7 @@ fn soak(Soak { minutes, programs }: &Soak) -> anyhow::Result<()> {
     };
     let figures = scenario::soak(&lab, *minutes)?;
     drop(lab);
-    report::publish("soak", &programs.out, &facts, &figures)
+    report::publish(Report::Soak, &programs.out, &facts, &figures)
 }
 
 /// Measures everything that can be measured; what could not is returned.

@@ -6,7 +6,6 @@ use std::io::IsTerminal as _;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
 
-use super::Facts;
 use crate::figure::{Better, Figure, Goal, Spread};
 
 const HEADINGS: [&str; 7] = ["figure", "ours", "unit", "against", "ratio", "target", "met"];
@@ -44,9 +43,9 @@ pub(super) fn terminal(figures: &[Figure]) -> String {
     table.to_string()
 }
 
-/// For docs/performance.md.
-pub(super) fn markdown(facts: &Facts, figures: &[Figure]) -> String {
-    let mut text = format!("{facts}\n");
+/// For the documentation.
+pub(super) fn markdown(figures: &[Figure]) -> String {
+    let mut text = String::new();
     let row = |text: &mut String, cells: [String; 7]| {
         let cells = cells.map(|cell| cell.replace('|', "\\|"));
         let _ = writeln!(text, "| {} |", cells.join(" | "));

@@ -19,8 +19,8 @@ fn main() -> ExitCode {
     cli::run(
         Server::builder()
             .function(tiny)
-            .function(results::Wide::default())
-            .function(results::Stream::default())
+            .function(results::Wide)
+            .function(results::Stream)
             .function(results::SmallBatches)
             .function(results::Blob)
             .function(waiting::Cpu)

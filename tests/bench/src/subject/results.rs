@@ -1,6 +1,6 @@
 //! Functions that return rows of one shape each.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -35,19 +35,18 @@ impl FlexConnectFunction for Tiny {
 }
 
 /// 258 MiB, made by the first call and kept.
-#[derive(Default)]
-pub(crate) struct Wide(Arc<OnceLock<Vec<RecordBatch>>>);
+pub(crate) struct Wide;
 
 /// The batches of `Wide` one after the other.
-#[derive(Default)]
-pub(crate) struct Stream(Arc<OnceLock<Vec<RecordBatch>>>);
+pub(crate) struct Stream;
 
-fn wide(kept: &OnceLock<Vec<RecordBatch>>) -> Result<Vec<RecordBatch>, ArrowError> {
-    if let Some(batches) = kept.get() {
+fn wide() -> Result<Vec<RecordBatch>, ArrowError> {
+    static KEPT: OnceLock<Vec<RecordBatch>> = OnceLock::new();
+    if let Some(batches) = KEPT.get() {
         return Ok(batches.clone());
     }
     let batches = tables::wide()?;
-    Ok(kept.get_or_init(|| batches).clone())
+    Ok(KEPT.get_or_init(|| batches).clone())
 }
 
 #[async_trait]
@@ -65,7 +64,7 @@ impl FlexConnectFunction for Wide {
     }
 
     async fn call(&self, _call: Call) -> Result<Output, FunctionError> {
-        Ok(Output::table(tables::wide_schema(), wide(&self.0)?))
+        Ok(Output::table(tables::wide_schema(), wide()?))
     }
 }
 
@@ -80,7 +79,7 @@ impl FlexConnectFunction for Stream {
     }
 
     async fn call(&self, _call: Call) -> Result<Output, FunctionError> {
-        let batches = stream::iter(wide(&self.0)?).map(Ok);
+        let batches = stream::iter(wide()?).map(Ok);
         Ok(Output::stream(tables::wide_schema(), batches))
     }
 }
