@@ -1,5 +1,6 @@
 //! One call of a function.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +35,28 @@ impl Call {
             headers: Headers::default(),
             cancelled: CancellationToken::new(),
         }
+    }
+
+    /// A parameter by its name; `None` when it is absent or null.
+    ///
+    /// # Errors
+    /// `BAD_ARGUMENT` with the name, when the parameter has another type.
+    pub fn parameter<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, FunctionError> {
+        match self.parameters.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => serde_path_to_error::deserialize(value)
+                .map(Some)
+                .map_err(|error| FunctionError::bad_argument(format!("Incorrect parameter '{name}': {error}."))),
+        }
+    }
+
+    /// A parameter that the function cannot do without.
+    ///
+    /// # Errors
+    /// `BAD_ARGUMENT` with the name, when the parameter is absent, null, or of another type.
+    pub fn required<T: DeserializeOwned>(&self, name: &str) -> Result<T, FunctionError> {
+        self.parameter(name)?
+            .ok_or_else(|| FunctionError::bad_argument(format!("The parameter '{name}' is missing.")))
     }
 
     /// What GoodData says about the report, or the list of values, that this call is for. `None` when it said nothing.

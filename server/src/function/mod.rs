@@ -4,6 +4,8 @@ mod call;
 pub mod context;
 mod headers;
 mod load;
+mod message;
+mod projection;
 mod registry;
 mod run;
 #[cfg(test)]
@@ -17,6 +19,8 @@ pub use call::Call;
 pub use context::ExecutionContext;
 pub use headers::{HeaderValue, Headers};
 pub use load::LoadContext;
+pub use message::DataSourceMessage;
+pub use projection::Projection;
 pub use registry::{LoadError, RegisteredFunction, Registry, RegistryBuilder, RegistryError};
 pub(crate) use run::{FunctionCall, start};
 

@@ -8,10 +8,12 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{Call, FlexConnectFunction, FunctionError, Output, RegisteredFunction, Registry};
-use crate::task::TaskId;
+use crate::error::ErrorCode;
+use crate::task::{CallEnding, TaskId};
 
 type Body = Box<dyn Fn(Call) -> BoxFuture<'static, Result<Output, FunctionError>> + Send + Sync>;
 
@@ -98,4 +100,38 @@ pub(crate) fn numbers_schema() -> SchemaRef {
 pub(crate) fn numbers(values: &[i64]) -> RecordBatch {
     let column = Int64Array::from(values.to_vec());
     RecordBatch::try_new(numbers_schema(), vec![Arc::new(column)]).expect("one column of integers")
+}
+
+/// What a refusal to read something tells the client; it must be `BAD_ARGUMENT`.
+pub(crate) fn refusal(error: FunctionError) -> String {
+    match error.into_ending() {
+        CallEnding::Failed(error) => {
+            assert_eq!(error.code(), Some(ErrorCode::BAD_ARGUMENT));
+            error.message().to_owned()
+        }
+        CallEnding::Cancelled => panic!("not cancelled"),
+    }
+}
+
+/// JSON of any shape; its keys and words are often those that execution contexts have.
+pub(crate) fn any_json() -> impl Strategy<Value = Value> {
+    const WORDS: [&str; 24] = [
+        "label", "values", "measure", "item", "identifier", "id", "type", "localIdentifier", "definition", "in", "notIn",
+        "granularity", "from", "to", "dataset", "dateFilter", "relativeDateFilter", "positiveAttributeFilter", "conditions",
+        "comparison", "operator", "DAY", "GREATER_THAN", "boundedFilter",
+    ];
+    let text = prop_oneof![prop::sample::select(&WORDS[..]).prop_map(str::to_owned), "\\PC{0,6}"];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        text.clone().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((text.clone(), inner), 0..6).prop_map(|members| members.into_iter().collect()),
+        ]
+    })
 }

@@ -6,7 +6,7 @@ use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use flexconnect_server::function::context::{Attribute, ExecutionType, Filter, SortDirection};
+use flexconnect_server::function::context::{Attribute, ExecutionType, Filter, Granularity};
 use flexconnect_server::function::{Call, FlexConnectFunction, FunctionError, HeaderValue, LoadContext, Output};
 use serde_json::{Map, Value, json};
 
@@ -135,18 +135,13 @@ impl FlexConnectFunction for Context {
 }
 
 fn attribute(attribute: &Attribute) -> Value {
-    let sorting = attribute.sorting.as_ref().map(|sorting| {
-        let direction = match sorting.sort_direction {
-            SortDirection::Asc => "ASC",
-            SortDirection::Desc => "DESC",
-            SortDirection::Other => "OTHER",
-        };
-        json!({"sortColumn": sorting.sort_column, "sortDirection": direction})
-    });
+    let sorting = attribute.sorting.as_ref().map(
+        |sorting| json!({"sortColumn": sorting.sort_column, "sortDirection": sorting.sort_direction.as_str()}),
+    );
     json!({
         "attribute": [attribute.attribute_identifier, attribute.attribute_title],
         "label": [attribute.label_identifier, attribute.label_title],
-        "granularity": attribute.date_granularity,
+        "granularity": attribute.date_granularity.as_ref().map(Granularity::as_str),
         "sorting": sorting,
     })
 }
@@ -166,15 +161,15 @@ fn filter(filter: &Filter) -> Value {
         Filter::MatchAttribute(filter) => json!({
             "kind": "MatchAttributeFilter",
             "label_identifier": filter.label_identifier,
-            "literal": filter.literal,
-            "match_type": shout(&format!("{:?}", filter.match_type)),
-            "negate": filter.negate,
-            "case_sensitive": filter.case_sensitive,
+            "literal": filter.pattern.literal,
+            "match_type": filter.pattern.match_type.as_str(),
+            "negate": filter.pattern.negate,
+            "case_sensitive": filter.pattern.case_sensitive,
         }),
         Filter::RelativeDate(filter) => json!({
             "kind": "RelativeDateFilter",
             "dataset_identifier": filter.dataset_identifier,
-            "granularity": shout(&format!("{:?}", filter.granularity)),
+            "granularity": filter.granularity.as_str(),
             "from_shift": filter.from,
             "to_shift": filter.to,
         }),
@@ -185,18 +180,6 @@ fn filter(filter: &Filter) -> Value {
             "to_date": filter.to,
         }),
     }
-}
-
-/// The name of a variant as the wire has it: `StartsWith` is `STARTS_WITH`.
-fn shout(variant: &str) -> String {
-    let mut text = String::new();
-    for letter in variant.chars() {
-        if letter.is_uppercase() && !text.is_empty() {
-            text.push('_');
-        }
-        text.extend(letter.to_uppercase());
-    }
-    text
 }
 
 fn schema() -> SchemaRef {

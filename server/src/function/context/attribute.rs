@@ -2,6 +2,9 @@
 
 use serde::Deserialize;
 
+use super::Granularity;
+use super::words::words;
+
 /// An attribute that the report shows, through one of its labels.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -14,9 +17,9 @@ pub struct Attribute {
     pub label_identifier: String,
     /// Its title.
     pub label_title: String,
-    /// For attributes of a date: `DAY`, `MONTH`, …, as sent.
+    /// For attributes of a date: the period that is shown.
     #[serde(default)]
-    pub date_granularity: Option<String>,
+    pub date_granularity: Option<Granularity>,
     /// How the report is sorted by it.
     #[serde(default)]
     pub sorting: Option<Sorting>,
@@ -32,15 +35,12 @@ pub struct Sorting {
     pub sort_direction: SortDirection,
 }
 
-/// Which end comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum SortDirection {
-    /// The smallest.
-    Asc,
-    /// The largest.
-    Desc,
-    /// An order that this version does not know.
-    #[serde(other)]
-    Other,
+words! {
+    /// Which end comes first.
+    pub enum SortDirection {
+        /// The smallest.
+        Asc = "ASC",
+        /// The largest.
+        Desc = "DESC",
+    }
 }

@@ -4,7 +4,7 @@ use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::{Span, ToSpan as _};
 
 use super::granularity::Period;
-use super::{AbsoluteDateFilter, RelativeDateFilter};
+use super::{Calendar, Granularity};
 use crate::function::FunctionError;
 
 /// A stretch of time by the clock on the wall: `start <= t < end`.
@@ -18,10 +18,25 @@ pub struct DateRange {
 
 impl DateRange {
     /// Everything that has a date.
-    const ALL: Self = Self {
+    pub const ALL: Self = Self {
         start: DateTime::MIN,
         end: DateTime::MAX,
     };
+
+    /// From a date to a date, each `YYYY-M-D` or `YYYY-M-D H:M`. Both are included: a date as a whole day, a time as a
+    /// whole minute.
+    ///
+    /// # Errors
+    /// `BAD_ARGUMENT` with the text that is no such date.
+    pub fn between(from: &str, to: &str) -> Result<Self, FunctionError> {
+        let (start, _) = parse(from)?;
+        let (last, precision) = parse(to)?;
+        let end = last.saturating_add(precision);
+        Ok(Self {
+            start,
+            end: end.max(start),
+        })
+    }
 
     /// Whether a moment lies in it.
     #[must_use]
@@ -35,7 +50,9 @@ impl DateRange {
         self.start >= self.end
     }
 
-    pub(super) fn intersect(self, other: Self) -> Self {
+    /// What lies in both.
+    #[must_use]
+    pub fn intersect(self, other: Self) -> Self {
         let start = self.start.max(other.start);
         Self {
             start,
@@ -44,23 +61,11 @@ impl DateRange {
     }
 }
 
-impl AbsoluteDateFilter {
-    pub(super) fn range(&self) -> Result<DateRange, FunctionError> {
-        let (start, _) = parse(&self.from)?;
-        let (last, precision) = parse(&self.to)?;
-        let end = last.saturating_add(precision);
-        Ok(DateRange {
-            start,
-            end: end.max(start),
-        })
-    }
-}
-
 /// Reads `YYYY-M-D` or `YYYY-M-D H:M`; tells the moment, and how long what it names lasts.
 fn parse(text: &str) -> Result<(DateTime, Span), FunctionError> {
     read(text).ok_or_else(|| {
         FunctionError::bad_argument(format!(
-            "Incorrect date '{text}' in absoluteDateFilter: expected YYYY-MM-DD or YYYY-MM-DD HH:MM."
+            "Incorrect date '{text}' in a date filter: expected YYYY-MM-DD or YYYY-MM-DD HH:MM."
         ))
     })
 }
@@ -94,35 +99,38 @@ fn number(text: &str, digits: std::ops::RangeInclusive<usize>) -> Option<i16> {
     plain.then(|| text.parse().ok()).flatten()
 }
 
-impl RelativeDateFilter {
-    pub(super) fn range(&self, now: DateTime, first_weekday: Weekday) -> Result<DateRange, FunctionError> {
-        let Some(period) = self.granularity.period() else {
+impl Calendar {
+    /// The periods from one to another, both included; the one that holds [`Calendar::now`] is number 0. `dataset` is the
+    /// date data set that the error tells.
+    ///
+    /// # Errors
+    /// `BAD_ARGUMENT` when the granularity is no stretch of time (`DAY_OF_WEEK`, …) or depends on a fiscal calendar.
+    pub fn range(
+        &self,
+        dataset: &str,
+        granularity: &Granularity,
+        from: i64,
+        to: i64,
+    ) -> Result<DateRange, FunctionError> {
+        let Some(period) = granularity.period() else {
             return Err(FunctionError::bad_argument(format!(
-                "The relativeDateFilter of '{}' cannot be turned into a range of dates: its granularity is a part of a \
-                 period, fiscal, or unknown.",
-                self.dataset_identifier
+                "The relative date filter of '{dataset}' cannot be turned into a range of dates: its granularity \
+                 {granularity} is a part of a period, fiscal, or unknown."
             )));
         };
-        let range = match period {
-            Period::AllTime => Some(DateRange::ALL),
-            Period::Second
-            | Period::Minute
-            | Period::Hour
-            | Period::Day
-            | Period::Week
-            | Period::Month
-            | Period::Quarter
-            | Period::Year => {
-                let current = start_of(period, now, first_weekday);
-                let start = shift(period, current, self.from);
-                let end = self.to.checked_add(1).and_then(|after| shift(period, current, after));
-                start.zip(end).map(|(start, end)| DateRange {
-                    start,
-                    end: end.max(start),
-                })
-            }
-        };
-        range.ok_or_else(|| FunctionError::bad_argument("A relativeDateFilter reaches beyond the years -9999 to 9999."))
+        if period == Period::AllTime {
+            return Ok(DateRange::ALL);
+        }
+        let current = start_of(period, self.now(), self.first_weekday());
+        let start = shift(period, current, from);
+        let end = to.checked_add(1).and_then(|after| shift(period, current, after));
+        let range = start.zip(end).map(|(start, end)| DateRange {
+            start,
+            end: end.max(start),
+        });
+        range.ok_or_else(|| {
+            FunctionError::bad_argument("A relative date filter reaches beyond the years -9999 to 9999.")
+        })
     }
 }
 

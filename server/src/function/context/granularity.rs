@@ -1,40 +1,37 @@
 //! Periods of time.
 
-use serde::Deserialize;
+use super::words::words;
 
-/// The period that a date is looked at by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Granularity {
-    Timestamp,
-    Second,
-    Minute,
-    Hour,
-    Day,
-    Week,
-    Month,
-    Quarter,
-    Year,
-    SecondOfMinute,
-    SecondOfDay,
-    MinuteOfHour,
-    MinuteOfDay,
-    HourOfDay,
-    DayOfWeek,
-    DayOfMonth,
-    DayOfYear,
-    WeekOfYear,
-    MonthOfYear,
-    QuarterOfYear,
-    FiscalMonth,
-    FiscalQuarter,
-    FiscalYear,
-    /// No limit at all.
-    AllTimeGranularity,
-    /// One that this version does not know.
-    #[serde(other)]
-    Other,
+words! {
+    /// The period that a date is looked at by.
+    #[allow(missing_docs, reason = "the names say it")]
+    pub enum Granularity {
+        Timestamp = "TIMESTAMP",
+        Second = "SECOND",
+        Minute = "MINUTE",
+        Hour = "HOUR",
+        Day = "DAY",
+        Week = "WEEK",
+        Month = "MONTH",
+        Quarter = "QUARTER",
+        Year = "YEAR",
+        SecondOfMinute = "SECOND_OF_MINUTE",
+        SecondOfDay = "SECOND_OF_DAY",
+        MinuteOfHour = "MINUTE_OF_HOUR",
+        MinuteOfDay = "MINUTE_OF_DAY",
+        HourOfDay = "HOUR_OF_DAY",
+        DayOfWeek = "DAY_OF_WEEK",
+        DayOfMonth = "DAY_OF_MONTH",
+        DayOfYear = "DAY_OF_YEAR",
+        WeekOfYear = "WEEK_OF_YEAR",
+        MonthOfYear = "MONTH_OF_YEAR",
+        QuarterOfYear = "QUARTER_OF_YEAR",
+        FiscalMonth = "FISCAL_MONTH",
+        FiscalQuarter = "FISCAL_QUARTER",
+        FiscalYear = "FISCAL_YEAR",
+        /// No limit at all.
+        AllTime = "ALL_TIME_GRANULARITY",
+    }
 }
 
 /// A granularity that cuts time into stretches without gaps.
@@ -53,7 +50,7 @@ pub(super) enum Period {
 
 impl Granularity {
     /// The stretch of time, unless the granularity is a part of a larger period, or fiscal.
-    pub(super) const fn period(self) -> Option<Period> {
+    pub(super) const fn period(&self) -> Option<Period> {
         match self {
             Self::Second => Some(Period::Second),
             Self::Minute => Some(Period::Minute),
@@ -63,7 +60,7 @@ impl Granularity {
             Self::Month => Some(Period::Month),
             Self::Quarter => Some(Period::Quarter),
             Self::Year => Some(Period::Year),
-            Self::AllTimeGranularity => Some(Period::AllTime),
+            Self::AllTime => Some(Period::AllTime),
             Self::Timestamp
             | Self::SecondOfMinute
             | Self::SecondOfDay
@@ -79,7 +76,7 @@ impl Granularity {
             | Self::FiscalMonth
             | Self::FiscalQuarter
             | Self::FiscalYear
-            | Self::Other => None,
+            | Self::Other(_) => None,
         }
     }
 }

@@ -1,24 +1,36 @@
 //! What GoodData says about the report, or the list of values, that a call is for.
 //!
-//! Reading is tolerant: unknown keys are ignored, null is absent. What a function would misread without noticing is
-//! refused with `BAD_ARGUMENT`: a missing identifier, a wrong type, a filter of unknown type.
+//! Reading is tolerant: unknown keys are ignored, null is absent, unknown words and initiators are kept as sent. What a
+//! function would misread without noticing is refused with `BAD_ARGUMENT`: a missing identifier, a wrong type, a filter of
+//! unknown type. The definition of the report is read when a function asks for it, so that what is new in it breaks only
+//! functions that look at it.
 
 mod attribute;
-mod civil;
+mod calendar;
 mod date_range;
 mod filter;
 mod granularity;
+mod initiator;
+pub mod label_elements;
+pub mod report;
+mod rows;
+mod words;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 pub use attribute::{Attribute, SortDirection, Sorting};
+pub use calendar::Calendar;
 pub use date_range::DateRange;
 pub use filter::{
-    AbsoluteDateFilter, Filter, MatchAttributeFilter, MatchType, NegativeAttributeFilter, PositiveAttributeFilter,
-    RelativeDateFilter,
+    AbsoluteDateFilter, Filter, MatchAttributeFilter, MatchType, NegativeAttributeFilter, Pattern,
+    PositiveAttributeFilter, RelativeDateFilter,
 };
 pub use granularity::Granularity;
+pub use initiator::{ExecutionInitiator, Visualization};
+pub use label_elements::LabelElementsRequest;
+pub use report::ReportRequest;
+pub use rows::last_part;
 
 use super::FunctionError;
 
@@ -49,15 +61,15 @@ pub struct ExecutionContext {
     /// The filters that apply to the function's rows.
     #[serde(default, deserialize_with = "absent_or_null")]
     pub filters: Vec<Filter>,
-    /// The whole definition of the report, as sent.
+    /// The whole definition of the report, as sent. [`ExecutionContext::report`] reads it.
     #[serde(default)]
     pub report_execution_request: Option<Value>,
-    /// The whole request for values of a label, as sent.
+    /// The whole request for values of a label, as sent. [`ExecutionContext::label_elements`] reads it.
     #[serde(default)]
     pub label_elements_execution_request: Option<Value>,
-    /// Who caused the execution (a dashboard, an export, an alert, …), as sent.
+    /// Who caused the execution: a dashboard, an export, an alert, …
     #[serde(default)]
-    pub execution_initiator: Option<Value>,
+    pub execution_initiator: Option<ExecutionInitiator>,
 }
 
 /// What the rows are for.
@@ -72,8 +84,27 @@ pub enum ExecutionType {
 
 impl ExecutionContext {
     pub(super) fn from_json(context: &Value) -> Result<Self, FunctionError> {
-        serde_path_to_error::deserialize(context)
-            .map_err(|error| FunctionError::bad_argument(format!("Incorrect executionContext: {error}.")))
+        read(context, "executionContext")
+    }
+
+    /// The definition of the report: its attributes, metrics and filters. `None` when the context has none, as for
+    /// [`ExecutionType::LabelElements`].
+    ///
+    /// # Errors
+    /// `BAD_ARGUMENT` with the place that cannot be read: a kind of metric or filter that this version does not know, a
+    /// missing key, a wrong type.
+    pub fn report(&self) -> Result<Option<ReportRequest>, FunctionError> {
+        let request = self.report_execution_request.as_ref();
+        request.map(|request| read(request, "reportExecutionRequest")).transpose()
+    }
+
+    /// Which values of which label are wanted. `None` when the context does not say, as for [`ExecutionType::Report`].
+    ///
+    /// # Errors
+    /// `BAD_ARGUMENT` with the place that cannot be read.
+    pub fn label_elements(&self) -> Result<Option<LabelElementsRequest>, FunctionError> {
+        let request = self.label_elements_execution_request.as_ref();
+        request.map(|request| read(request, "labelElementsExecutionRequest")).transpose()
     }
 
     /// The days and times that the date filters of a date data set let through, in the context's time zone: from the
@@ -88,7 +119,7 @@ impl ExecutionContext {
             let next = match filter {
                 Filter::AbsoluteDate(filter) if filter.dataset_identifier == dataset => filter.range()?,
                 Filter::RelativeDate(filter) if filter.dataset_identifier == dataset => {
-                    filter.range(self.now()?, self.first_weekday()?)?
+                    filter.range(&self.calendar()?)?
                 }
                 Filter::AbsoluteDate(_)
                 | Filter::RelativeDate(_)
@@ -102,11 +133,16 @@ impl ExecutionContext {
     }
 }
 
-/// A list that may also be null.
-fn absent_or_null<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+fn read<'de, T: Deserialize<'de>>(sent: &'de Value, place: &str) -> Result<T, FunctionError> {
+    serde_path_to_error::deserialize(sent)
+        .map_err(|error| FunctionError::bad_argument(format!("Incorrect {place}: {error}.")))
+}
+
+/// What may be absent may also be null.
+fn absent_or_null<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
-    T: Deserialize<'de>,
+    T: Deserialize<'de> + Default,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -4,8 +4,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
-use crate::error::ErrorCode;
-use crate::task::CallEnding;
+use crate::function::testing::{any_json, refusal};
 
 fn context(more: &Value) -> Value {
     let mut context = json!({
@@ -19,16 +18,6 @@ fn context(more: &Value) -> Value {
 
 fn parse(more: &Value) -> ExecutionContext {
     ExecutionContext::from_json(&context(more)).expect("a good context")
-}
-
-fn refused(error: FunctionError) -> String {
-    match error.into_ending() {
-        CallEnding::Failed(error) => {
-            assert_eq!(error.code(), Some(ErrorCode::BAD_ARGUMENT));
-            error.message().to_owned()
-        }
-        CallEnding::Cancelled => panic!("not cancelled"),
-    }
 }
 
 #[test]
@@ -58,12 +47,15 @@ fn a_context_as_gooddata_sends_it() {
         context.attributes[0]
             .sorting
             .as_ref()
-            .map(|sorting| sorting.sort_direction),
-        Some(SortDirection::Asc)
+            .map(|sorting| &sorting.sort_direction),
+        Some(&SortDirection::Asc)
     );
     assert_eq!(context.report_execution_request, Some(json!({"measures": []})));
     assert_eq!(context.label_elements_execution_request, None);
-    assert_eq!(context.execution_initiator, Some(json!({"type": "new", "x": 1})));
+    assert_eq!(
+        context.execution_initiator,
+        Some(ExecutionInitiator::Other(json!({"type": "new", "x": 1})))
+    );
     assert_eq!(
         context.filters[0],
         Filter::PositiveAttribute(PositiveAttributeFilter {
@@ -75,10 +67,12 @@ fn a_context_as_gooddata_sends_it() {
         context.filters[2],
         Filter::MatchAttribute(MatchAttributeFilter {
             label_identifier: "l".into(),
-            match_type: MatchType::StartsWith,
-            literal: "x".into(),
-            negate: false,
-            case_sensitive: false,
+            pattern: Pattern {
+                match_type: MatchType::StartsWith,
+                literal: "x".into(),
+                negate: false,
+                case_sensitive: false,
+            },
         })
     );
     assert_eq!(context.filters.len(), 5);
@@ -97,9 +91,9 @@ fn what_may_be_missing_may_also_be_null() {
 #[case(json!({"filters": [{"filterType": "rankingFilter"}]}), "filters[0].filterType: unknown variant `rankingFilter`")]
 #[case(json!({"filters": [{"filterType": "positiveAttributeFilter", "values": []}]}), "filters[0]: missing field `labelIdentifier`")]
 #[case(json!({"filters": {}}), "filters: invalid type: map")]
-fn what_would_be_misread_is_refused(#[case] more: Value, #[case] reason: &str) {
+fn what_would_be_misread_is_refusal(#[case] more: Value, #[case] reason: &str) {
     let error = ExecutionContext::from_json(&context(&more)).expect_err("cannot be read");
-    let message = refused(error);
+    let message = refusal(error);
     assert!(
         message.starts_with(&format!("Incorrect executionContext: {reason}")),
         "{message}"
@@ -113,20 +107,54 @@ fn what_is_new_to_this_version_breaks_only_what_looks_at_it() {
         relative("CENTURY", 0, 0),
     ]});
     let context = parse(&filters);
-    assert!(matches!(&context.filters[0], Filter::MatchAttribute(filter) if filter.match_type == MatchType::Other));
+    assert!(matches!(&context.filters[0], Filter::MatchAttribute(filter) if filter.pattern.match_type.as_str() == "SOUNDS_LIKE"));
     assert_eq!(context.date_range("other").expect("looks at no filter"), None);
-    let message = refused(context.date_range("date").expect_err("a century"));
+    let message = refusal(context.date_range("date").expect_err("a century"));
     assert!(
-        message.contains("granularity is a part of a period, fiscal, or unknown"),
+        message.contains("its granularity CENTURY is a part of a period, fiscal, or unknown"),
         "{message}"
     );
+}
+
+#[rstest]
+#[case(json!({"type": "display", "dashboardId": "d1", "widgetId": "w1"}), ExecutionInitiator::Display(visualization("w1")))]
+#[case(json!({"type": "alert", "dashboardId": "d1", "widgetId": "w1", "new": 1}), ExecutionInitiator::Alert(visualization("w1")))]
+#[case(json!({"type": "automation", "automationId": "a1"}), ExecutionInitiator::Automation { automation_id: Some("a1".into()) })]
+#[case(
+    json!({"type": "adhocExport", "dashboardId": "d1", "widgetId": "w1", "exportType": "CSV"}),
+    ExecutionInitiator::AdhocExport { visualization: visualization("w1"), export_type: Some("CSV".into()) }
+)]
+#[case(json!({"type": "alert", "widgetId": 1}), ExecutionInitiator::Other(json!({"type": "alert", "widgetId": 1})))]
+#[case(json!("display"), ExecutionInitiator::Other(json!("display")))]
+fn initiators_are_known_or_kept_as_sent(#[case] sent: Value, #[case] expected: ExecutionInitiator) {
+    let context = parse(&json!({ "executionInitiator": sent }));
+    assert_eq!(context.execution_initiator, Some(expected));
+}
+
+fn visualization(widget: &str) -> Visualization {
+    Visualization {
+        dashboard_id: Some("d1".into()),
+        visualization_id: None,
+        widget_id: Some(widget.into()),
+    }
+}
+
+#[test]
+fn the_calendar_is_that_of_the_context() {
+    let calendar = |more| parse(&more).calendar().expect("can be read");
+    let prague = calendar(json!({"timestamp": "2025-01-31T23:30:00Z", "timezone": "Europe/Prague", "weekStart": "SUNDAY"}));
+    assert_eq!(prague.now(), at("2025-02-01T00:30"));
+    assert_eq!(prague.time_zone().iana_name(), Some("Europe/Prague"));
+    assert_eq!(prague.first_weekday(), jiff::civil::Weekday::Sunday);
+    let written = calendar(json!({"timestamp": "2025-01-31T23:30:00-05:00", "timezone": ""}));
+    assert_eq!(written.time_zone().to_fixed_offset().ok(), Some(jiff::tz::offset(-5)));
 }
 
 #[test]
 fn a_missing_key_is_named() {
     let error = ExecutionContext::from_json(&json!({"executionType": "REPORT"})).expect_err("too little");
     assert_eq!(
-        refused(error),
+        refusal(error),
         "Incorrect executionContext: missing field `organizationId`."
     );
 }
@@ -180,7 +208,7 @@ fn weeks_start_when_the_context_says() {
     assert_eq!(week(""), at("2025-01-27T00:00"));
     let friday = parse(&json!({"weekStart": "friday", "filters": [relative("WEEK", 0, 0)]}));
     assert_eq!(
-        refused(friday.date_range("date").expect_err("odd week")),
+        refusal(friday.date_range("date").expect_err("odd week")),
         "Incorrect weekStart 'friday' in executionContext."
     );
 }
@@ -222,11 +250,11 @@ fn absolute_ends_are_included(#[case] from: &str, #[case] to: &str, #[case] star
 #[case("2025-01-01 24:00")]
 #[case("2025-01-01 1")]
 #[case("+025-01-01")]
-fn what_is_no_date_is_refused(#[case] text: &str) {
+fn what_is_no_date_is_refusal(#[case] text: &str) {
     let context = parse(&json!({"filters": [absolute(text, "2025-01-31")]}));
-    let message = refused(context.date_range("date").expect_err("no date"));
+    let message = refusal(context.date_range("date").expect_err("no date"));
     assert!(
-        message.starts_with(&format!("Incorrect date '{text}' in absoluteDateFilter")),
+        message.starts_with(&format!("Incorrect date '{text}' in a date filter")),
         "{message}"
     );
 }
@@ -252,9 +280,9 @@ fn filters_of_one_data_set_hold_together_and_others_do_not_count() {
 #[case("FISCAL_YEAR")]
 fn a_part_of_a_period_is_no_range(#[case] granularity: &str) {
     let context = parse(&json!({"filters": [relative(granularity, 0, 0)]}));
-    let message = refused(context.date_range("date").expect_err("no stretch of time"));
+    let message = refusal(context.date_range("date").expect_err("no stretch of time"));
     assert!(
-        message.starts_with("The relativeDateFilter of 'date' cannot be turned into a range"),
+        message.starts_with("The relative date filter of 'date' cannot be turned into a range"),
         "{message}"
     );
 }
@@ -262,14 +290,14 @@ fn a_part_of_a_period_is_no_range(#[case] granularity: &str) {
 #[rstest]
 #[case(json!({"timestamp": "yesterday"}), "Incorrect timestamp 'yesterday' in executionContext.")]
 #[case(json!({"timezone": "Mars/Olympus"}), "Unknown timezone 'Mars/Olympus' in executionContext.")]
-fn a_now_that_cannot_be_read_is_refused(#[case] mut more: Value, #[case] message: &str) {
+fn a_now_that_cannot_be_read_is_refusal(#[case] mut more: Value, #[case] message: &str) {
     more["filters"] = json!([relative("DAY", 0, 0)]);
-    assert_eq!(refused(parse(&more).date_range("date").expect_err("no now")), message);
+    assert_eq!(refusal(parse(&more).date_range("date").expect_err("no now")), message);
 }
 
 proptest! {
     #[test]
-    fn every_relative_filter_is_a_range_or_refused(
+    fn every_relative_filter_is_a_range_or_refusal(
         granularity in prop::sample::select(vec!["SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR", "ALL_TIME_GRANULARITY"]),
         from in prop_oneof![-1000_i64..1000, any::<i64>()],
         to in prop_oneof![-1000_i64..1000, any::<i64>()],
@@ -286,6 +314,24 @@ proptest! {
                 prop_assert!(!range.is_empty());
             }
         }
+    }
+
+    #[test]
+    fn every_timestamp_with_an_offset_keeps_it(hours in -23_i8..=23) {
+        let offset = jiff::tz::offset(hours);
+        let context = parse(&json!({"timestamp": format!("2025-01-31T08:15:30{offset}:00"), "timezone": ""}));
+        let calendar = context.calendar().expect("a timestamp");
+        prop_assert_eq!(calendar.time_zone().to_fixed_offset().ok(), Some(offset));
+        prop_assert_eq!(calendar.now(), at("2025-01-31T08:15:30"));
+    }
+
+    #[test]
+    fn no_json_is_too_strange(attribute in any_json(), filter in any_json(), initiator in any_json(), other in any_json()) {
+        let more = json!({"attributes": [attribute], "filters": [filter], "executionInitiator": initiator, "timestamp": other});
+        if let Ok(context) = ExecutionContext::from_json(&context(&more)) {
+            let _ = context.date_range("date");
+        }
+        let _ = ExecutionContext::from_json(&other);
     }
 
     #[test]
