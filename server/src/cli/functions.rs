@@ -1,82 +1,160 @@
-//! `functions`: what the server offers.
+//! `functions`: what the functions of this program are, or those of a server.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use arrow::datatypes::Field;
+use arrow::datatypes::{Field, SchemaRef};
 use clap::{Args, ValueEnum};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use super::remote::{self, Listed, ServerArguments};
+use super::rows::new_table;
 use super::{ConfigArguments, Outcome};
 use crate::app::Server;
-use crate::function::{LoadContext, RegisteredFunction};
+use crate::config::Config;
+use crate::function::{LoadContext, Registry};
 use crate::net;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// How to print them.
+    /// How the list looks.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    format: Format,
+    #[command(flatten)]
+    server: ServerArguments,
     #[command(flatten)]
     config: ConfigArguments,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
-    /// One line per column.
+    /// A table for each function, one line per column.
     Table,
     /// A list of objects.
     Json,
 }
 
-/// Functions are loaded first: one that could not start is told here and not listed.
 pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
-    let config = super::quiet_start(arguments.config)?;
-    let registry = server.into_registry()?;
-    let location = net::location(&config.server.advertise, config.server.tls.is_some());
-    Runtime::new()?.block_on(registry.load(&LoadContext::new(config.tables, location)))?;
-    let text = match arguments.output {
-        Format::Table => table(registry.iter().map(AsRef::as_ref)),
-        Format::Json => format!(
-            "{:#}",
-            registry.iter().map(|function| as_json(function)).collect::<Value>()
-        ),
+    let runtime = Runtime::new()?;
+    let functions = match &arguments.server.url {
+        Some(url) => runtime.block_on(async {
+            let connection = remote::connect(url, &arguments.server).await?;
+            remote::list(connection).await
+        })?,
+        None => {
+            let config = super::quiet_start(arguments.config)?;
+            let registry = server.into_registry()?;
+            runtime.block_on(load(&registry, config))?;
+            of_registry(&registry)
+        }
     };
-    writeln!(io::stdout(), "{text}")?;
+    let text = match arguments.format {
+        Format::Table => sections(&functions, io::stdout().is_terminal()),
+        Format::Json => format!("{:#}\n", functions.iter().map(as_json).collect::<Value>()),
+    };
+    io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn table<'f>(functions: impl Iterator<Item = &'f RegisteredFunction>) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_FULL_CONDENSED)
-        .set_header(["function", "column", "type", "nullable"]);
-    for function in functions {
-        let mut name = function.name();
-        for field in function.schema().fields() {
-            table.add_row([
-                name,
-                field.name(),
-                &field.data_type().to_string(),
-                if field.is_nullable() { "yes" } else { "no" },
-            ]);
-            name = "";
-        }
-        if function.schema().fields().is_empty() {
-            table.add_row([name, "", "", ""]);
-        }
-    }
-    table.to_string()
+/// Functions are loaded first: one that could not start is told here and not listed.
+async fn load(registry: &Registry, config: Config) -> Result<(), crate::function::LoadError> {
+    let location = net::location(&config.server.advertise, config.server.tls.is_some());
+    registry.load(&LoadContext::new(config.tables, location)).await
 }
 
-fn as_json(function: &RegisteredFunction) -> Value {
+fn of_registry(registry: &Registry) -> Vec<Listed> {
+    let listed = registry.iter().map(|function| Listed {
+        name: function.name().to_owned(),
+        schema: SchemaRef::clone(function.schema()),
+        metadata: function.metadata().cloned(),
+    });
+    listed.collect()
+}
+
+/// Name, metadata and a table of columns for each function.
+fn sections(functions: &[Listed], terminal: bool) -> String {
+    if functions.is_empty() {
+        return "There are no functions.\n".to_owned();
+    }
+    let (bold, plain) = if terminal { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+    let width = terminal.then(|| comfy_table::Table::new().width()).flatten();
+    let sections: Vec<String> = functions
+        .iter()
+        .map(|function| {
+            let mut text = format!("{bold}{}{plain}\n", function.name);
+            for (key, value) in function.metadata.iter().filter_map(Value::as_object).flatten() {
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                text += &format!("  {key}: {value}\n");
+            }
+            let mut table = new_table(width);
+            table.set_header(["column", "type", "nullable"]);
+            for field in function.schema.fields() {
+                let nullable = if field.is_nullable() { "yes" } else { "no" };
+                table.add_row([field.name().as_str(), &field.data_type().to_string(), nullable]);
+            }
+            text + &table.to_string() + "\n"
+        })
+        .collect();
+    sections.join("\n")
+}
+
+fn as_json(function: &Listed) -> Value {
     let column = |field: &Field| json!({"name": field.name(), "type": field.data_type().to_string(), "nullable": field.is_nullable()});
     json!({
-        "functionName": function.name(),
-        "columns": function.schema().fields().iter().map(|field| column(field)).collect::<Value>(),
-        "metadata": function.metadata(),
+        "functionName": function.name,
+        "columns": function.schema.fields().iter().map(|field| column(field)).collect::<Value>(),
+        "metadata": function.metadata,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::datatypes::{DataType, Schema};
+
+    use super::*;
+
+    fn listed() -> Listed {
+        let columns = vec![
+            Field::new("region", DataType::Utf8, true),
+            Field::new("revenue", DataType::Float64, false),
+        ];
+        Listed {
+            name: "Sales".to_owned(),
+            schema: Arc::new(Schema::new(columns)),
+            metadata: Some(json!({"description": "Revenue by region", "version": 2})),
+        }
+    }
+
+    #[test]
+    fn functions_are_shown_with_metadata_and_columns() {
+        assert_eq!(
+            sections(&[listed()], false),
+            "Sales\n  description: Revenue by region\n  version: 2\n\
+             ┌─────────┬─────────┬──────────┐\n\
+             │ column  ┆ type    ┆ nullable │\n\
+             ╞═════════╪═════════╪══════════╡\n\
+             │ region  ┆ Utf8    ┆ yes      │\n\
+             │ revenue ┆ Float64 ┆ no       │\n\
+             └─────────┴─────────┴──────────┘\n"
+        );
+        assert_eq!(sections(&[], false), "There are no functions.\n");
+    }
+
+    #[test]
+    fn json_has_the_same() {
+        assert_eq!(
+            as_json(&listed()),
+            json!({
+                "functionName": "Sales",
+                "columns": [
+                    {"name": "region", "type": "Utf8", "nullable": true},
+                    {"name": "revenue", "type": "Float64", "nullable": false},
+                ],
+                "metadata": {"description": "Revenue by region", "version": 2},
+            })
+        );
+    }
 }

@@ -5,6 +5,7 @@
 mod call;
 mod config;
 mod functions;
+mod remote;
 mod rows;
 mod start;
 
@@ -43,14 +44,22 @@ enum Command {
         GOODDATA_FLIGHT_SERVER__LISTEN_PORT=17002 start --dev-log\n\n\
         Exit codes: 0 after a drain, 1 when the start fails or a second signal comes.")]
     Start(start::Arguments),
-    /// List the functions and their columns.
-    #[command(after_help = "Examples:\n  functions\n  functions --config sales.toml -o json")]
+    /// List the functions with their columns and metadata.
+    #[command(after_help = "Examples:\n  \
+        functions\n  \
+        functions --config sales.toml --format json\n  \
+        functions --url grpc+tls://sales.example.com:17001 --token @token.txt --ca ca.pem")]
     Functions(functions::Arguments),
-    /// Run one function here, without a server, and print its rows.
+    /// Run one function and print its rows: here, without a server, or on the server at --url.
+    ///
+    /// Ctrl-C cancels the call, on a server too.
     #[command(after_help = "Examples:\n  \
         call Sales\n  \
-        call Sales --parameters '{\"year\": 2025}' -o csv\n  \
-        call Sales --parameters @request.json --config sales.toml")]
+        call Sales --param year=2025 --param region=EMEA --columns region,revenue\n  \
+        call Sales --context @report.json --format json --limit 10\n  \
+        call Sales --parameters @request.json --format parquet --output sales.parquet\n  \
+        call Sales --url grpc+tls://sales.example.com:17001 --token @token.txt --ca ca.pem\n\n\
+        Exit codes: 0 with all rows printed, 1 when the call failed, 2 for wrong usage, 130 after Ctrl-C.")]
     Call(call::Arguments),
     /// Show or check the configuration.
     Config(config::Arguments),

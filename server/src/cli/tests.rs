@@ -21,7 +21,7 @@ fn files_end_with_config_end() {
         "a.toml",
         "b.toml",
         "--config-end",
-        "-o",
+        "--format",
         "json",
     ]) else {
         panic!("the arguments are in order");
@@ -33,7 +33,10 @@ fn files_end_with_config_end() {
 #[case::unknown_flag(&["start", "--port", "1"])]
 #[case::no_function(&["call"])]
 #[case::no_command(&[])]
-#[case::wrong_format(&["call", "Sales", "-o", "xml"])]
+#[case::wrong_format(&["call", "Sales", "--format", "xml"])]
+#[case::wrong_param(&["call", "Sales", "--param", "year"])]
+#[case::wrong_limit(&["call", "Sales", "--limit", "-1"])]
+#[case::token_for_nobody(&["call", "Sales", "--token", "t"])]
 #[case::wrong_parameters(&["call", "Sales", "--parameters", "[1]"])]
 fn wrong_usage_is_refused(#[case] arguments: &[&str]) {
     assert!(parse(arguments).is_err());

@@ -21,6 +21,7 @@ mod unreadable;
 pub use body::DataStream;
 pub use call::CallContext;
 pub(crate) use dispatch::FlightServer;
+pub(crate) use flexconnect::POLLABLE;
 pub use flexconnect::{CommandError, FlexConnect, Invocation, Settings, Ticket, TicketError};
 pub(crate) use fork::Fork;
 pub(crate) use health::{SERVICE as HEALTH, service as health};

@@ -46,6 +46,7 @@ fn attach(schema: &Schema, messages: &[DataSourceMessage]) -> Result<SchemaRef, 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::sync::Arc;
 
     use arrow::datatypes::{DataType, Field};
@@ -56,7 +57,7 @@ mod tests {
     #[test]
     fn messages_travel_as_compact_json_beside_other_metadata() {
         let fields = vec![Field::new("n", DataType::Int64, false)];
-        let schema = Schema::new(fields).with_metadata([("other".to_owned(), "stays".to_owned())].into());
+        let schema = Schema::new(fields).with_metadata(HashMap::from([("other".to_owned(), "stays".to_owned())]));
         let message = |data| DataSourceMessage {
             source: "src".to_owned(),
             correlation_id: "cid".to_owned(),

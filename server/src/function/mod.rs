@@ -2,6 +2,7 @@
 
 mod call;
 pub mod context;
+mod from_fn;
 mod headers;
 mod load;
 mod message;
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 pub use call::Call;
 pub use context::ExecutionContext;
+pub use from_fn::{FromFn, from_fn};
 pub use headers::{HeaderValue, Headers};
 pub use load::LoadContext;
 pub use message::DataSourceMessage;

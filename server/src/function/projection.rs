@@ -28,7 +28,10 @@ impl Call {
         if indices.is_empty() {
             indices.extend(all);
         }
-        let fields: Vec<_> = indices.iter().map(|&index| Arc::clone(&schema.fields()[index])).collect();
+        let fields: Vec<_> = indices
+            .iter()
+            .map(|&index| Arc::clone(&schema.fields()[index]))
+            .collect();
         Projection {
             indices,
             schema: Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone())),
@@ -85,6 +88,8 @@ impl Output {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use arrow::array::Int64Array;
     use arrow::datatypes::DataType;
     use futures::TryStreamExt as _;
@@ -97,7 +102,7 @@ mod tests {
         let field = |name| Field::new(name, DataType::Int64, false);
         let column = || Arc::new(Int64Array::from(vec![1, 2])) as _;
         let schema = Schema::new(vec![field("a"), field("b"), field("c")])
-            .with_metadata([("origin".to_owned(), "test".to_owned())].into());
+            .with_metadata(HashMap::from([("origin".to_owned(), "test".to_owned())]));
         RecordBatch::try_new(Arc::new(schema), vec![column(), column(), column()]).expect("three columns")
     }
 

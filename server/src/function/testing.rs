@@ -116,9 +116,30 @@ pub(crate) fn refusal(error: FunctionError) -> String {
 /// JSON of any shape; its keys and words are often those that execution contexts have.
 pub(crate) fn any_json() -> impl Strategy<Value = Value> {
     const WORDS: [&str; 24] = [
-        "label", "values", "measure", "item", "identifier", "id", "type", "localIdentifier", "definition", "in", "notIn",
-        "granularity", "from", "to", "dataset", "dateFilter", "relativeDateFilter", "positiveAttributeFilter", "conditions",
-        "comparison", "operator", "DAY", "GREATER_THAN", "boundedFilter",
+        "label",
+        "values",
+        "measure",
+        "item",
+        "identifier",
+        "id",
+        "type",
+        "localIdentifier",
+        "definition",
+        "in",
+        "notIn",
+        "granularity",
+        "from",
+        "to",
+        "dataset",
+        "dateFilter",
+        "relativeDateFilter",
+        "positiveAttributeFilter",
+        "conditions",
+        "comparison",
+        "operator",
+        "DAY",
+        "GREATER_THAN",
+        "boundedFilter",
     ];
     let text = prop_oneof![prop::sample::select(&WORDS[..]).prop_map(str::to_owned), "\\PC{0,6}"];
     let leaf = prop_oneof![

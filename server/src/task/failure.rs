@@ -66,6 +66,17 @@ impl FunctionError {
         Self(Failure::Flight(FlightError::new(kind, info)))
     }
 
+    /// The code that the client will be told.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match &self.0 {
+            Failure::BadArgument(_) => ErrorCode::BAD_ARGUMENT,
+            Failure::Failed { .. } => ErrorCode::COMMAND_FAILED,
+            Failure::Cancelled => ErrorCode::COMMAND_CANCELLED,
+            Failure::Flight(error) => error.code().unwrap_or(ErrorCode::UNKNOWN),
+        }
+    }
+
     /// What the client is told, and what becomes of the task.
     pub(crate) fn into_ending(self) -> CallEnding {
         match self.0 {

@@ -223,7 +223,7 @@ fn commands_answer_with_one_sentence_and_an_exit_code() {
         "error: there is no function 'Sales'; none is registered\n"
     );
 
-    let output = binary().args(["functions", "-o", "json"]).output().unwrap();
+    let output = binary().args(["functions", "--format", "json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "[]\n");
 

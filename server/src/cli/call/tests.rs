@@ -1,38 +1,32 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow::array::{Int64Array, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use async_trait::async_trait;
+use arrow::array::Int64Array;
+use arrow::datatypes::{DataType, Field, Schema};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::*;
-use crate::config::{self, Inputs};
-use crate::function::FlexConnectFunction;
+use crate::config::{self, Config, Inputs};
+use crate::function::{Call, FunctionError, Output, from_fn};
 
-/// Doubles `a`; fails, panics and hangs as it is asked to.
-struct Times;
-
-#[async_trait]
-impl FlexConnectFunction for Times {
-    fn name(&self) -> &'static str {
-        "Times"
-    }
-
-    fn schema(&self) -> SchemaRef {
-        Arc::new(Schema::new(vec![Field::new("product", DataType::Int64, false)]))
-    }
-
-    async fn call(&self, call: Call) -> Result<Output, FunctionError> {
-        let a = call.parameters.get("a").and_then(Value::as_i64);
-        match a {
-            Some(a) => Ok(RecordBatch::try_new(self.schema(), vec![Arc::new(Int64Array::from(vec![a * 2]))])?.into()),
-            None if call.parameters.contains_key("panic") => panic!("as asked"),
-            None if call.parameters.contains_key("hang") => std::future::pending().await,
-            None => Err(FunctionError::bad_argument("a is missing")),
-        }
-    }
+fn columns() -> Schema {
+    Schema::new(vec![Field::new("product", DataType::Int64, false)])
 }
 
-async fn printed(name: &str, parameters: &str) -> Result<String, String> {
+/// Doubles `a`; fails, panics and hangs as it is asked to.
+async fn times(call: Call) -> Result<Output, FunctionError> {
+    if call.parameters.contains_key("panic") {
+        panic!("as asked");
+    }
+    if call.parameters.contains_key("hang") {
+        std::future::pending::<()>().await;
+    }
+    let product = Int64Array::from(vec![call.required::<i64>("a")? * 2]);
+    Ok(RecordBatch::try_new(columns().into(), vec![Arc::new(product)])?.into())
+}
+
+fn config() -> Config {
     let variables = BTreeMap::from([(
         "GOODDATA_FLIGHT_FLEXCONNECT__CALL_DEADLINE_MS".to_owned(),
         "500".to_owned(),
@@ -42,56 +36,76 @@ async fn printed(name: &str, parameters: &str) -> Result<String, String> {
         variables,
         machine_name: "here".to_owned(),
     };
-    let (config, _) = config::load(&inputs).unwrap();
-    let registry = Server::builder().function(Times).build().into_registry().unwrap();
-    let mut out = Vec::new();
-    let parameters = parse_parameters(parameters).unwrap();
-    match call(&registry, config, name, parameters, Format::Csv, &mut out).await {
-        Ok(()) => Ok(String::from_utf8(out).unwrap()),
+    config::load(&inputs).unwrap().0
+}
+
+async fn printed(name: &str, parameters: Value) -> Result<String, String> {
+    let Value::Object(parameters) = parameters else {
+        panic!("an object")
+    };
+    let server = Server::builder().function(from_fn("Times", columns(), times)).build();
+    let registry = server.into_registry().unwrap();
+    let interrupted = CancellationToken::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.csv");
+    let destination = Destination::of(Some(path.clone()), Format::Csv).unwrap();
+    match here::call(&registry, config(), name, parameters, &interrupted).await {
+        Ok(rows) => {
+            let rows = rows.expect("nobody interrupts");
+            let outcome = print(rows, destination, None, Progress::on_stderr(), &interrupted).await;
+            assert_eq!(outcome.unwrap(), Printed::All);
+            Ok(std::fs::read_to_string(path).unwrap())
+        }
         Err(error) => Err(error.to_string()),
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn rows_are_printed() {
-    assert_eq!(printed("Times", r#"{"a": 21}"#).await, Ok("product\n42\n".to_owned()));
+    assert_eq!(printed("Times", json!({"a": 21})).await, Ok("product\n42\n".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn failures_are_one_sentence() {
+    let failure = async |name, parameters| printed(name, parameters).await.unwrap_err();
     assert_eq!(
-        printed("Time", "{}").await.unwrap_err(),
+        failure("Time", json!({})).await,
         "there is no function 'Time'; there are: Times"
     );
     assert_eq!(
-        printed("Times", "{}").await.unwrap_err(),
-        "'Times' failed: a is missing"
+        failure("Times", json!({})).await,
+        "'Times' failed: The parameter 'a' is missing [bad_argument (1)]"
     );
-    assert!(
-        printed("Times", r#"{"panic": 1}"#)
-            .await
-            .unwrap_err()
-            .contains("panicked")
+    assert_eq!(
+        failure("Times", json!({"panic": 1})).await,
+        "'Times' failed: the function panicked [command_failed (5)]"
     );
-    let late = printed("Times", r#"{"hang": 1}"#).await.unwrap_err();
-    assert_eq!(late, "'Times' took longer than flexconnect.call_deadline_ms = 500");
+    assert_eq!(
+        failure("Times", json!({"hang": 1})).await,
+        "'Times' took longer than flexconnect.call_deadline_ms = 500"
+    );
 }
 
-#[test]
-fn parameters_are_an_object_or_a_file_with_one() {
-    assert_eq!(parse_parameters(r#"{"a": 1}"#).unwrap()["a"], 1);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("parameters.json");
-    fs::write(&path, r#"{"b": 2}"#).unwrap();
-    assert_eq!(parse_parameters(&format!("@{}", path.display())).unwrap()["b"], 2);
-    assert!(
-        parse_parameters("[1]")
-            .unwrap_err()
-            .starts_with("it must be a JSON object: ")
-    );
-    assert!(
-        parse_parameters("@/nowhere")
-            .unwrap_err()
-            .starts_with("/nowhere cannot be read: ")
-    );
+#[tokio::test]
+async fn an_interrupt_cancels_the_call() {
+    let started = Arc::new(Notify::new());
+    let telling = Arc::clone(&started);
+    let patient = move |call: Call| {
+        telling.notify_one();
+        async move {
+            call.cancelled.cancelled().await;
+            Err(FunctionError::cancelled())
+        }
+    };
+    let server = Server::builder()
+        .function(from_fn("Patient", columns(), patient))
+        .build();
+    let registry = server.into_registry().unwrap();
+    let interrupted = CancellationToken::new();
+    let calling = here::call(&registry, config(), "Patient", serde_json::Map::new(), &interrupted);
+    let (rows, ()) = tokio::join!(calling, async {
+        started.notified().await;
+        interrupted.cancel();
+    });
+    assert!(rows.unwrap().is_none());
 }

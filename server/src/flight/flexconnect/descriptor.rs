@@ -11,7 +11,7 @@ use crate::error::FlightError;
 use crate::task::TaskId;
 
 /// Clients that poll say so with this header. Its value does not matter.
-pub(super) const POLLABLE: &str = "x-quiver-pollable";
+pub(crate) const POLLABLE: &str = "x-quiver-pollable";
 
 const RETRY: &[u8] = b"r:";
 const CANCEL: &[u8] = b"c:";

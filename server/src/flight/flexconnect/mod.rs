@@ -19,6 +19,7 @@ use futures::StreamExt as _;
 use futures::stream;
 
 pub use command::{CommandError, Invocation};
+pub(crate) use descriptor::POLLABLE;
 pub use ticket::{Ticket, TicketError};
 
 use super::{Answers, CallContext, DataStream, FlightMethods, results};

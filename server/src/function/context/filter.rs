@@ -164,7 +164,8 @@ impl Pattern {
         let found = if self.case_sensitive {
             self.match_type.finds(&self.literal, value)
         } else {
-            self.match_type.finds(&self.literal.to_lowercase(), &value.to_lowercase())
+            self.match_type
+                .finds(&self.literal.to_lowercase(), &value.to_lowercase())
         };
         found.is_none_or(|found| found != self.negate)
     }

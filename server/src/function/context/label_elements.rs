@@ -132,9 +132,10 @@ impl LabelElementsRequest {
     #[must_use]
     pub fn passes(&self, value: Option<&str>) -> bool {
         let exact = self.exact_filter.as_ref().is_none_or(|values| lists(values, value));
-        let pattern = self.pattern_filter.as_ref().is_none_or(|pattern| {
-            value.is_some_and(|value| value.to_lowercase().contains(&pattern.to_lowercase()))
-        });
+        let pattern = self
+            .pattern_filter
+            .as_ref()
+            .is_none_or(|pattern| value.is_some_and(|value| value.to_lowercase().contains(&pattern.to_lowercase())));
         if self.exact_filter.is_none() && self.pattern_filter.is_none() {
             return true;
         }
@@ -259,7 +260,10 @@ impl SentDataset {
 
 impl SentDate {
     fn read(self) -> Result<DependsOnDate, &'static str> {
-        let sent = self.relative_date_filter.or(self.absolute_date_filter).unwrap_or(self.flat);
+        let sent = self
+            .relative_date_filter
+            .or(self.absolute_date_filter)
+            .unwrap_or(self.flat);
         let dataset = sent.dataset.ok_or("a dateFilter without `dataset`")?.id();
         let period = match (sent.from, sent.to, sent.granularity) {
             (Some(SentEnd::Periods(from)), Some(SentEnd::Periods(to)), Some(granularity)) => {

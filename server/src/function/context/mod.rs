@@ -95,7 +95,9 @@ impl ExecutionContext {
     /// missing key, a wrong type.
     pub fn report(&self) -> Result<Option<ReportRequest>, FunctionError> {
         let request = self.report_execution_request.as_ref();
-        request.map(|request| read(request, "reportExecutionRequest")).transpose()
+        request
+            .map(|request| read(request, "reportExecutionRequest"))
+            .transpose()
     }
 
     /// Which values of which label are wanted. `None` when the context does not say, as for [`ExecutionType::Report`].
@@ -104,7 +106,9 @@ impl ExecutionContext {
     /// `BAD_ARGUMENT` with the place that cannot be read.
     pub fn label_elements(&self) -> Result<Option<LabelElementsRequest>, FunctionError> {
         let request = self.label_elements_execution_request.as_ref();
-        request.map(|request| read(request, "labelElementsExecutionRequest")).transpose()
+        request
+            .map(|request| read(request, "labelElementsExecutionRequest"))
+            .transpose()
     }
 
     /// The days and times that the date filters of a date data set let through, in the context's time zone: from the

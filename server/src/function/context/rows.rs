@@ -95,7 +95,9 @@ fn texts_passing(
         return Ok(None);
     }
     let texts = cast(values, &DataType::Utf8)?;
-    Ok(Some(texts.as_string::<i32>().iter().map(|text| Some(passes(text))).collect()))
+    Ok(Some(
+        texts.as_string::<i32>().iter().map(|text| Some(passes(text))).collect(),
+    ))
 }
 
 /// Which moments lie in a range. Missing ones do not. With a time zone the moments are instants, otherwise they are
@@ -119,7 +121,9 @@ fn nanos(moment: DateTime, zone: Option<&TimeZone>) -> i128 {
     let instant = zone.and_then(|zone| zone.to_timestamp(moment).ok());
     match instant {
         Some(instant) => instant.as_nanosecond(),
-        None => moment.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0)).as_nanos(),
+        None => moment
+            .duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0))
+            .as_nanos(),
     }
 }
 

@@ -107,7 +107,9 @@ fn what_is_new_to_this_version_breaks_only_what_looks_at_it() {
         relative("CENTURY", 0, 0),
     ]});
     let context = parse(&filters);
-    assert!(matches!(&context.filters[0], Filter::MatchAttribute(filter) if filter.pattern.match_type.as_str() == "SOUNDS_LIKE"));
+    assert!(
+        matches!(&context.filters[0], Filter::MatchAttribute(filter) if filter.pattern.match_type.as_str() == "SOUNDS_LIKE")
+    );
     assert_eq!(context.date_range("other").expect("looks at no filter"), None);
     let message = refusal(context.date_range("date").expect_err("a century"));
     assert!(
@@ -142,7 +144,8 @@ fn visualization(widget: &str) -> Visualization {
 #[test]
 fn the_calendar_is_that_of_the_context() {
     let calendar = |more| parse(&more).calendar().expect("can be read");
-    let prague = calendar(json!({"timestamp": "2025-01-31T23:30:00Z", "timezone": "Europe/Prague", "weekStart": "SUNDAY"}));
+    let prague =
+        calendar(json!({"timestamp": "2025-01-31T23:30:00Z", "timezone": "Europe/Prague", "weekStart": "SUNDAY"}));
     assert_eq!(prague.now(), at("2025-02-01T00:30"));
     assert_eq!(prague.time_zone().iana_name(), Some("Europe/Prague"));
     assert_eq!(prague.first_weekday(), jiff::civil::Weekday::Sunday);

@@ -33,7 +33,10 @@ fn a_whole_request() {
     }));
     assert_eq!((request.offset, request.limit), (Some(0), Some(500)));
     assert!(request.exclude_primary_label && request.complement_filter);
-    assert_eq!(request.filter_by.and_then(|by| by.label_type), Some(LabelType::Requested));
+    assert_eq!(
+        request.filter_by.and_then(|by| by.label_type),
+        Some(LabelType::Requested)
+    );
     assert_eq!(
         request.depends_on,
         [DependsOn::Label(DependsOnLabel {
@@ -42,7 +45,10 @@ fn a_whole_request() {
             complement_filter: true,
         })]
     );
-    assert_eq!((request.validate_by[0].id.as_str(), request.validate_by[0].kind.as_str()), ("revenue", "fact"));
+    assert_eq!(
+        (request.validate_by[0].id.as_str(), request.validate_by[0].kind.as_str()),
+        ("revenue", "fact")
+    );
 }
 
 #[test]
@@ -53,10 +59,20 @@ fn only_the_label_is_required() {
     });
     assert_eq!(read(&nulls), read(&json!({})));
     let message = refusal(context(&json!({})).label_elements().expect_err("no label"));
-    assert_eq!(message, "Incorrect labelElementsExecutionRequest: missing field `label`.");
+    assert_eq!(
+        message,
+        "Incorrect labelElementsExecutionRequest: missing field `label`."
+    );
 }
 
-const VALUES: [Option<&str>; 6] = [Some("EMEA"), Some("APAC"), None, Some("emerging"), Some("EMEA"), Some("Americas")];
+const VALUES: [Option<&str>; 6] = [
+    Some("EMEA"),
+    Some("APAC"),
+    None,
+    Some("emerging"),
+    Some("EMEA"),
+    Some("Americas"),
+];
 
 #[rstest]
 #[case(json!({}), "EMEA APAC - emerging EMEA Americas")]

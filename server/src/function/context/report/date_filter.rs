@@ -215,9 +215,9 @@ impl<'de> Deserialize<'de> for BoundedFilter {
 /// about the numbers of a report.
 fn plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Granularity, D::Error> {
     match Granularity::deserialize(deserializer)? {
-        granularity @ (Granularity::Timestamp | Granularity::AllTime | Granularity::Other(_)) => {
-            Err(D::Error::custom(format_args!("unsupported granularity '{granularity}'")))
-        }
+        granularity @ (Granularity::Timestamp | Granularity::AllTime | Granularity::Other(_)) => Err(D::Error::custom(
+            format_args!("unsupported granularity '{granularity}'"),
+        )),
         granularity => Ok(granularity),
     }
 }

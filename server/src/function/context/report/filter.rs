@@ -5,8 +5,8 @@ use serde::{Deserialize, Deserializer};
 use super::date_filter::{DateFilter, SentAbsolute, SentAllTime, SentRelative};
 use super::metric_filter::{MetricValueFilter, SentComparison, SentCompound, SentRange};
 use super::reference::Ref;
-use crate::function::context::filter::{MatchType, Pattern, lists};
 use crate::function::context::absent_or_null;
+use crate::function::context::filter::{MatchType, Pattern, lists};
 
 /// What a report, or a metric, leaves out.
 #[derive(Clone, Debug, PartialEq)]

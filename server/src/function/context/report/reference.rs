@@ -46,7 +46,9 @@ impl<'de> Deserialize<'de> for Ref {
             Sent {
                 identifier: None,
                 local_identifier: None,
-            } => Err(D::Error::custom("invalid ref: it must have an identifier or a localIdentifier")),
+            } => Err(D::Error::custom(
+                "invalid ref: it must have an identifier or a localIdentifier",
+            )),
         }
     }
 }
@@ -61,7 +63,10 @@ pub(super) fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Objec
 /// A reference to a metric of the same report.
 pub(super) fn locals<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let references = Vec::<LocalRef>::deserialize(deserializer)?;
-    Ok(references.into_iter().map(|reference| reference.local_identifier).collect())
+    Ok(references
+        .into_iter()
+        .map(|reference| reference.local_identifier)
+        .collect())
 }
 
 /// As [`locals`], for one.

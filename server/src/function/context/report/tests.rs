@@ -45,7 +45,10 @@ fn refused(report: &Value) -> String {
 
 #[test]
 fn what_is_absent_is_empty() {
-    for report in [json!({}), json!({"attributes": null, "measures": null, "filters": null, "auxMeasures": 1})] {
+    for report in [
+        json!({}),
+        json!({"attributes": null, "measures": null, "filters": null, "auxMeasures": 1}),
+    ] {
         let read = read(&report);
         assert!(read.attributes.is_empty() && read.metrics.is_empty() && read.filters.is_empty());
     }
@@ -95,7 +98,8 @@ fn simple_metrics_may_filter() {
 
 #[test]
 fn metrics_of_metrics() {
-    let arithmetic = json!({"operator": "CHANGE", "measureIdentifiers": [{"localIdentifier": "m1"}, {"localIdentifier": "m2"}]});
+    let arithmetic =
+        json!({"operator": "CHANGE", "measureIdentifiers": [{"localIdentifier": "m1"}, {"localIdentifier": "m2"}]});
     assert_eq!(
         definition(json!({ "arithmeticMeasure": arithmetic })),
         MetricDefinition::Arithmetic(ArithmeticMetric {
@@ -127,13 +131,18 @@ fn metrics_of_metrics() {
     let MetricDefinition::PreviousPeriod(metric) = definition(json!({ "previousPeriodMeasure": previous })) else {
         panic!("a previous period")
     };
-    let ids: Vec<&str> = metric.date_datasets.iter().map(|each| each.dataset.id.as_str()).collect();
+    let ids: Vec<&str> = metric
+        .date_datasets
+        .iter()
+        .map(|each| each.dataset.id.as_str())
+        .collect();
     assert_eq!(ids, ["date", "other"]);
 }
 
 #[test]
 fn filters_on_labels() {
-    let positive = filter(json!({"positiveAttributeFilter": {"label": reference("l", "label"), "in": {"values": ["a", null]}}}));
+    let positive =
+        filter(json!({"positiveAttributeFilter": {"label": reference("l", "label"), "in": {"values": ["a", null]}}}));
     let ReportFilter::PositiveAttribute(positive) = positive else {
         panic!("a positive filter")
     };
@@ -141,8 +150,13 @@ fn filters_on_labels() {
     assert!(positive.lists(Some("a")) && positive.lists(None) && !positive.lists(Some("b")));
 
     let both = json!({"identifier": {"id": "l", "type": "label"}, "localIdentifier": "a1"});
-    for (label, expected) in [(json!({"localIdentifier": "a1"}), Ref::Local("a1".into())), (both, Ref::Object(object("l", "label")))] {
-        let negative = filter(json!({"negativeAttributeFilter": {"label": label, "notIn": {"values": null}, "applyOnResult": true}}));
+    for (label, expected) in [
+        (json!({"localIdentifier": "a1"}), Ref::Local("a1".into())),
+        (both, Ref::Object(object("l", "label"))),
+    ] {
+        let negative = filter(
+            json!({"negativeAttributeFilter": {"label": label, "notIn": {"values": null}, "applyOnResult": true}}),
+        );
         assert_eq!(
             negative,
             ReportFilter::NegativeAttribute(LabelFilter {
@@ -152,7 +166,9 @@ fn filters_on_labels() {
         );
     }
 
-    let matching = filter(json!({"matchAttributeFilter": {"label": reference("l", "label"), "matchType": "ENDS_WITH", "literal": "X"}}));
+    let matching = filter(
+        json!({"matchAttributeFilter": {"label": reference("l", "label"), "matchType": "ENDS_WITH", "literal": "X"}}),
+    );
     let ReportFilter::MatchAttribute(matching) = matching else {
         panic!("a match filter")
     };
@@ -179,7 +195,10 @@ fn range(filter: &DateFilter) -> Option<DateRange> {
 fn filters_on_dates() {
     let relative = date(&json!({"from": -1, "to": 0, "emptyValueHandling": "INCLUDE"}));
     assert_eq!(relative.empty_values, Some(EmptyValues::Include));
-    assert_eq!(range(&relative), Some(DateRange::between("2024-12-01", "2025-01-31").expect("dates")));
+    assert_eq!(
+        range(&relative),
+        Some(DateRange::between("2024-12-01", "2025-01-31").expect("dates"))
+    );
 
     let all_time = Period::AllTime {
         granularity: Some(Granularity::Month),
@@ -197,7 +216,10 @@ fn filters_on_dates() {
     let ReportFilter::Date(date) = filter(sent) else {
         panic!("a date filter")
     };
-    assert_eq!(range(&date), Some(DateRange::between("2025-01-01", "2025-01-31").expect("dates")));
+    assert_eq!(
+        range(&date),
+        Some(DateRange::between("2025-01-01", "2025-01-31").expect("dates"))
+    );
 }
 
 #[rstest]

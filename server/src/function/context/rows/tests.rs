@@ -18,10 +18,14 @@ fn passing(values: ArrayRef, timezone: &str, filters: &Value) -> Vec<usize> {
     });
     let context = ExecutionContext::from_json(&context).expect("a good context");
     let numbers = Int64Array::from_iter_values(0..i64::try_from(values.len()).expect("few"));
-    let rows = RecordBatch::try_from_iter([("n", values), ("row", Arc::new(numbers) as ArrayRef)]).expect("two columns");
+    let rows =
+        RecordBatch::try_from_iter([("n", values), ("row", Arc::new(numbers) as ArrayRef)]).expect("two columns");
     let rows = context.filter_rows(&rows, last_part).expect("filters that apply");
     let numbers = rows["row"].as_primitive::<Int64Type>().values();
-    numbers.iter().map(|&number| usize::try_from(number).expect("a row")).collect()
+    numbers
+        .iter()
+        .map(|&number| usize::try_from(number).expect("a row"))
+        .collect()
 }
 
 fn listed(kind: &str, values: &Value) -> Value {
@@ -66,7 +70,10 @@ fn text_is_filtered_however_it_is_stored(#[case] filters: Value, #[case] expecte
 #[test]
 fn numbers_are_compared_as_text() {
     let values = || Arc::new(Int64Array::from(vec![Some(1), Some(12), None]));
-    assert_eq!(passing(values(), "UTC", &json!([listed("positive", &json!(["12"]))])), [1]);
+    assert_eq!(
+        passing(values(), "UTC", &json!([listed("positive", &json!(["12"]))])),
+        [1]
+    );
 }
 
 #[test]
@@ -74,7 +81,10 @@ fn what_is_no_text_and_no_date_is_left_to_gooddata() {
     let lists = ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![Some(1)]), None]);
     let filters = json!([listed("positive", &json!([])), days("2025-01-01", "2025-01-01")]);
     let floats = Float64Array::from(vec![1.0]);
-    assert_eq!(passing(Arc::new(floats), "UTC", &json!([days("2025-01-01", "2025-01-01")])), [0]);
+    assert_eq!(
+        passing(Arc::new(floats), "UTC", &json!([days("2025-01-01", "2025-01-01")])),
+        [0]
+    );
     let left = passing(Arc::new(lists), "UTC", &filters);
     assert!(left.is_empty() || left == [0, 1], "{left:?}");
 }
@@ -89,7 +99,12 @@ fn dates_and_clock_readings_lie_in_the_range() {
     let dates = [SUNDAY - 1, SUNDAY, SUNDAY + 1].map(|day| i32::try_from(day).ok());
     let dates = Date32Array::from_iter(dates.into_iter().chain([None]));
     assert_eq!(passing(Arc::new(dates), "Europe/Prague", &filter), [1]);
-    let moments = [SUNDAY * DAY - 1, SUNDAY * DAY, (SUNDAY + 1) * DAY - 1, (SUNDAY + 1) * DAY];
+    let moments = [
+        SUNDAY * DAY - 1,
+        SUNDAY * DAY,
+        (SUNDAY + 1) * DAY - 1,
+        (SUNDAY + 1) * DAY,
+    ];
     let millis = Date64Array::from_iter_values(moments.map(|second| second * 1000));
     assert_eq!(passing(Arc::new(millis), "Europe/Prague", &filter), [1, 2]);
     let readings = TimestampMicrosecondArray::from_iter_values(moments.map(|second| second * 1_000_000));
@@ -100,9 +115,14 @@ fn dates_and_clock_readings_lie_in_the_range() {
 fn instants_are_seen_from_the_time_zone_of_the_context() {
     // The day has 23 hours in Prague: from 23:00 UTC to 22:00 UTC.
     let (start, end) = (SUNDAY * DAY - 3600, SUNDAY * DAY + 22 * 3600);
-    let instants = TimestampSecondArray::from_iter_values([start - 1, start, end - 1, end]).with_timezone("America/New_York");
+    let instants =
+        TimestampSecondArray::from_iter_values([start - 1, start, end - 1, end]).with_timezone("America/New_York");
     assert_eq!(
-        passing(Arc::new(instants), "Europe/Prague", &json!([days("2025-03-30", "2025-03-30")])),
+        passing(
+            Arc::new(instants),
+            "Europe/Prague",
+            &json!([days("2025-03-30", "2025-03-30")])
+        ),
         [1, 2]
     );
 }

@@ -1,0 +1,140 @@
+//! Where rows are written to: the terminal, a pipe, or a file that appears when it is complete.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
+use std::path::{Path, PathBuf};
+
+use comfy_table::Table;
+
+use super::Format;
+
+/// Where rows go, and in which format; nothing is opened yet.
+#[derive(Debug)]
+pub(in crate::cli) struct Destination {
+    file: Option<PathBuf>,
+    format: Format,
+    terminal: bool,
+}
+
+/// Why rows cannot go there.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::cli) enum DestinationError {
+    #[error("a terminal cannot show this format: write to a file with --output FILE, or into a pipe")]
+    BinaryToTerminal,
+    #[error("{} cannot be written", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Destination {
+    /// The file when there is one, otherwise what stdout is.
+    pub(in crate::cli) fn of(file: Option<PathBuf>, format: Format) -> Result<Self, DestinationError> {
+        let terminal = file.is_none() && io::stdout().is_terminal();
+        if terminal && format.is_binary() {
+            return Err(DestinationError::BinaryToTerminal);
+        }
+        Ok(Self { file, format, terminal })
+    }
+
+    pub(super) const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// How wide a table may be: as the terminal is, and as it likes elsewhere.
+    pub(super) fn width(&self) -> Option<u16> {
+        self.terminal.then(|| Table::new().width()).flatten()
+    }
+
+    /// Whether rows appear on a terminal one after the other, where nothing else should be drawn meanwhile.
+    pub(in crate::cli) fn is_terminal_as_rows_come(&self) -> bool {
+        self.terminal && self.format != Format::Table
+    }
+
+    pub(super) fn open(self) -> Result<Out, DestinationError> {
+        let Some(path) = self.file else {
+            return Ok(Out::Stdout(BufWriter::new(io::stdout())));
+        };
+        let partial = partial(&path);
+        match File::create(&partial) {
+            Ok(file) => Ok(Out::File(Partial {
+                file: Some(BufWriter::new(file)),
+                partial,
+                path,
+            })),
+            Err(source) => Err(DestinationError::File { path, source }),
+        }
+    }
+}
+
+/// The name that a file has until it is complete.
+fn partial(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    path.with_file_name(name)
+}
+
+/// An open destination.
+pub(super) enum Out {
+    Stdout(BufWriter<Stdout>),
+    File(Partial),
+}
+
+/// A file that is removed again unless it becomes complete.
+pub(super) struct Partial {
+    file: Option<BufWriter<File>>,
+    partial: PathBuf,
+    path: PathBuf,
+}
+
+impl Out {
+    /// All was written: now the file has its name.
+    pub(super) fn complete(mut self) -> Result<(), DestinationError> {
+        self.flush()
+            .and_then(|()| self.publish())
+            .map_err(|source| DestinationError::File {
+                path: match &self {
+                    Self::Stdout(_) => PathBuf::from("stdout"),
+                    Self::File(file) => file.path.clone(),
+                },
+                source,
+            })
+    }
+
+    fn publish(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(_) => Ok(()),
+            Self::File(file) => {
+                file.file = None;
+                fs::rename(&file.partial, &file.path)
+            }
+        }
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdout(out) => out.write(bytes),
+            Self::File(Partial { file: Some(file), .. }) => file.write(bytes),
+            Self::File(Partial { file: None, .. }) => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(out) => out.flush(),
+            Self::File(Partial { file: Some(file), .. }) => file.flush(),
+            Self::File(Partial { file: None, .. }) => Ok(()),
+        }
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // Nothing to remove once it has its name; and nobody to tell when it cannot be removed.
+        let _ = fs::remove_file(&self.partial);
+    }
+}
