@@ -79,8 +79,8 @@ pub use app::{Running, Server, ServerBuilder, ServerContext, StartError};
 pub use auth::Identity;
 pub use error::{ErrorCode, ErrorInfo, FlightError, FlightKind, Retry};
 pub use function::{
-    Call, DataSourceMessage, ExecutionContext, FlexConnectFunction, HeaderValue, Headers, LoadContext, Projection, context,
-    from_fn,
+    Call, DataSourceMessage, ExecutionContext, FlexConnectFunction, HeaderValue, Headers, LoadContext, Projection,
+    context, from_fn,
 };
 pub use task::{FunctionError, Output, RecordBatchStream, Table, TaskContext, TaskId, Work};
 pub use telemetry::Metrics;
