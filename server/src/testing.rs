@@ -27,6 +27,10 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`serve`] is for the tests that need a real client.
+
+use std::error::Error;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -35,6 +39,8 @@ use arrow_json::writer::{JsonArray, WriterBuilder};
 use futures::TryStreamExt as _;
 use serde_json::{Value, json};
 
+use crate::app::{Running, Server};
+use crate::config::{self, Inputs};
 use crate::function::{Call, FlexConnectFunction, FunctionError, LoadContext};
 
 /// Where tests are told that results would be read.
@@ -140,4 +146,24 @@ pub fn execution_context(more: Value) -> Value {
         context.extend(more);
     }
     context
+}
+
+/// Starts a server in this process, on a free port of the loopback address. `settings` are paths and values as in variables:
+/// `("sales.api_url", "https://…")`. Dropping what is returned ends the server.
+///
+/// # Errors
+/// When a setting is wrong, or the server does not start.
+pub async fn serve(server: Server, settings: &[(&str, &str)]) -> Result<Running, Box<dyn Error + Send + Sync>> {
+    let variable = |path: &str| format!("GOODDATA_FLIGHT_{}", path.replace('.', "__").to_ascii_uppercase());
+    let variables = settings
+        .iter()
+        .map(|(path, value)| (variable(path), (*value).to_owned()));
+    let inputs = Inputs {
+        files: Vec::new(),
+        variables: variables.collect(),
+        machine_name: "localhost".to_owned(),
+    };
+    let (mut config, _) = config::load(&inputs)?;
+    config.server.listen.port = 0;
+    Ok(server.start(config).await?)
 }

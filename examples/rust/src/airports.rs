@@ -14,7 +14,7 @@ const ROWS_PER_BATCH: usize = 500;
 
 /// Streams every airport. A stream is read once, by the call that asked for it, and only as fast as it is read.
 #[derive(Debug, Default)]
-pub(crate) struct Airports {
+pub struct Airports {
     rows: OnceLock<RecordBatch>,
 }
 
@@ -64,29 +64,31 @@ impl FlexConnectFunction for Airports {
 
 #[cfg(test)]
 mod tests {
+    use flexconnect_server::testing;
     use futures::TryStreamExt as _;
-    use serde_json::Map;
+    use serde_json::{Map, json};
 
     use super::*;
-    use crate::daily_weather::test_context;
+    use crate::tables::settings;
+
+    async fn loaded() -> Airports {
+        let function = Airports::default();
+        testing::load(&function, settings()).await.expect("the table is there");
+        function
+    }
 
     #[tokio::test]
     async fn every_airport_is_streamed_in_several_batches() {
-        let function = Airports::default();
-        function.on_load(&test_context()).await.expect("the table is there");
-        let output = function.call(Call::new(Map::new())).await.expect("a stream");
-        let batches: Vec<RecordBatch> = output.into_batches().try_collect().await.expect("all batches");
-        assert!(batches.len() > 1);
-        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 3376);
+        let rows = testing::call(&loaded().await, json!({})).await.expect("airports");
+        assert!(rows.batches().len() > 1);
+        assert_eq!(rows.count(), 3376);
     }
 
     #[tokio::test]
     async fn a_cancelled_call_stops_its_stream() {
-        let function = Airports::default();
-        function.on_load(&test_context()).await.expect("the table is there");
         let call = Call::new(Map::new());
         let cancelled = call.cancelled.clone();
-        let mut batches = function.call(call).await.expect("a stream").into_batches();
+        let mut batches = loaded().await.call(call).await.expect("a stream").into_batches();
         batches.try_next().await.expect("a first batch");
         cancelled.cancel();
         batches.try_next().await.expect_err("no further batch");

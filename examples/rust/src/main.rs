@@ -1,22 +1,9 @@
-//! A FlexConnect server with two functions in Rust, to start your own from.
-//!
-//! `DailyWeather` applies the filters of a report; `Airports` streams its rows. Their tables come from the
-//! `vega-datasets` package of PyPI.
-
-mod airports;
-mod daily_weather;
-mod filters;
-mod tables;
+//! The program: `start`, `functions`, `call NAME`; see `--help`.
 
 use std::process::ExitCode;
 
-use flexconnect_server::{Server, cli};
+use flexconnect_server::cli;
 
 fn main() -> ExitCode {
-    cli::run(
-        Server::builder()
-            .function(daily_weather::DailyWeather::default())
-            .function(airports::Airports::default())
-            .build(),
-    )
+    cli::run(flexconnect_example::server())
 }

@@ -29,3 +29,9 @@ pub(crate) fn read_csv(context: &LoadContext, file: &str, columns: &SchemaRef) -
     let batches = reader.collect::<Result<Vec<_>, _>>()?;
     Ok(concat_batches(columns, &batches)?)
 }
+
+/// Settings that name the tables that `tests/setup data` fetched.
+#[cfg(test)]
+pub(crate) fn settings() -> serde_json::Value {
+    serde_json::json!({"weather": {"data": concat!(env!("CARGO_MANIFEST_DIR"), "/data")}})
+}

@@ -7,6 +7,8 @@ mod binary;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod functions;

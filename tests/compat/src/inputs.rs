@@ -135,9 +135,10 @@ impl FlexConnectFunction for Context {
 }
 
 fn attribute(attribute: &Attribute) -> Value {
-    let sorting = attribute.sorting.as_ref().map(
-        |sorting| json!({"sortColumn": sorting.sort_column, "sortDirection": sorting.sort_direction.as_str()}),
-    );
+    let sorting = attribute
+        .sorting
+        .as_ref()
+        .map(|sorting| json!({"sortColumn": sorting.sort_column, "sortDirection": sorting.sort_direction.as_str()}));
     json!({
         "attribute": [attribute.attribute_identifier, attribute.attribute_title],
         "label": [attribute.label_identifier, attribute.label_title],

@@ -103,7 +103,11 @@ fn parse_url(url: &str) -> Result<(Uri, bool), RemoteError> {
     if !matches!(uri.path(), "" | "/") || uri.query().is_some() || authority.as_str().contains('@') {
         return Err(wrong());
     }
-    let port = authority.port_u16().unwrap_or(DEFAULT_PORT);
+    let port = match authority.port_u16() {
+        Some(port) => port,
+        None if authority.as_str() == authority.host() => DEFAULT_PORT,
+        None => return Err(wrong()),
+    };
     let address = format!("{}://{}:{port}", uri.scheme_str().unwrap_or("http"), authority.host());
     Ok((address.parse().map_err(|_| wrong())?, tls))
 }
