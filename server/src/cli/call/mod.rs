@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array as _, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use clap::Args;
 use futures::stream::BoxStream;
@@ -150,6 +150,15 @@ async fn call(
     )
 }
 
+/// The bytes of the rows themselves, however much larger the buffers are that they lie in.
+fn size(rows: &RecordBatch) -> usize {
+    let sizes = rows
+        .columns()
+        .iter()
+        .map(|column| column.to_data().get_slice_memory_size());
+    sizes.map(Result::unwrap_or_default).sum()
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Printed {
     All,
@@ -179,7 +188,7 @@ async fn print(
         let Some(batch) = batch.transpose()? else { break };
         let written = sink.write(&batch)?;
         if !shares_terminal {
-            progress.received(written, batch.get_array_memory_size());
+            progress.received(written, size(&batch));
         }
     }
     progress.steps_aside();
