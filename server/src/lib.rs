@@ -72,7 +72,7 @@ pub mod testing;
 pub use arrow;
 pub use arrow_flight;
 pub use async_trait::async_trait;
-pub use prometheus;
+pub use {jiff, prometheus, serde_json};
 
 pub use admin::HealthModule;
 pub use app::{Running, Server, ServerBuilder, ServerContext, StartError};

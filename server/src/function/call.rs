@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::{ExecutionContext, FunctionError, Headers};
+use crate::auth::Identity;
 use crate::task::TaskId;
 
 /// What a function is given to work on.
@@ -16,8 +17,10 @@ pub struct Call {
     pub parameters: Map<String, Value>,
     /// `parameters.columns` as sent: the columns the caller will read. A hint; other columns do no harm.
     pub columns: Option<Value>,
-    /// The metadata of the call, without the caller's credentials.
+    /// The metadata of the call, without the caller's credentials unless `server.pass_credentials` asks for them.
     pub headers: Headers,
+    /// Who calls, as authentication found out.
+    pub identity: Identity,
     /// Cancelled when the caller cancels, or when the call's deadline passes. A call that does not end within a few
     /// seconds after that is dropped at its next await.
     pub cancelled: CancellationToken,
@@ -33,6 +36,7 @@ impl Call {
             parameters,
             columns,
             headers: Headers::default(),
+            identity: Identity::default(),
             cancelled: CancellationToken::new(),
         }
     }

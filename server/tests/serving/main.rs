@@ -17,6 +17,8 @@ mod harness;
 #[cfg(test)]
 mod health;
 #[cfg(test)]
+mod identity;
+#[cfg(test)]
 mod idle;
 #[cfg(test)]
 mod reload;

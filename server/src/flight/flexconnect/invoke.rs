@@ -123,6 +123,7 @@ impl FlexConnect {
         let made = Call {
             columns,
             headers: call.headers(),
+            identity: call.identity().clone(),
             ..Call::new(parameters)
         };
         let submission = Submission {
