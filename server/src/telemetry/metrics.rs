@@ -115,7 +115,7 @@ impl Metrics {
                 "certificate",
             ),
             connections: gauge("flexconnect_connections", "Connections that are open."),
-            connections_total: counter("flexconnect_connections_total", "Connections that were accepted."),
+            connections_total: counter("flexconnect_connections_accepted_total", "Connections that were accepted."),
             connections_ended: counters(
                 "flexconnect_connections_ended_total",
                 "Connections that the server ended, by reason.",
@@ -254,13 +254,11 @@ impl Metrics {
     }
 
     /// Shows in which of the phases the server is: 1 for that phase, 0 for the others.
-    pub fn show_phase<P: fmt::Display + PartialEq>(
+    pub fn show_phase<P: fmt::Display + PartialEq + Send + Sync>(
         &self,
         phases: &'static [P],
         current: impl Fn() -> P + Send + Sync + 'static,
-    ) where
-        P: Send + Sync,
-    {
+    ) {
         self.show(
             "flexconnect_phase",
             "The phase that the server is in.",

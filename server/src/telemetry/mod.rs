@@ -15,6 +15,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use prometheus::IntCounter;
+use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::filter_fn;
@@ -89,10 +90,9 @@ pub fn start(style: Style, keys: TraceKeys, traces: Option<&TraceSettings>) -> R
             .with_target(false)
             .with_threads(false)
             .with_tracked_inactivity(false);
-        // Log lines are no events of spans.
-        spans
-            .with_filter(filter_fn(|metadata| metadata.is_span()))
-            .with_filter(LevelFilter::INFO)
+        // Log lines are no events of spans, and what is said of the transport is no span of ours.
+        let taken = filter_fn(|metadata| metadata.is_span() && *metadata.level() <= Level::INFO);
+        spans.with_filter(taken.with_max_level_hint(LevelFilter::INFO))
     });
     // The first start within one process stays.
     let _ = tracing_subscriber::registry()

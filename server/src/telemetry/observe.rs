@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tonic::Code;
 use tonic::body::Body;
@@ -26,7 +26,7 @@ where
     F: Future<Output = Result<Response<Body>, Infallible>>,
 {
     let rpc = Rpc::of_path(request.uri().path());
-    let span = spans::rpc(rpc, peer, request.headers());
+    let span = spans::rpc(rpc, peer.as_deref(), request.headers());
     let call = Call {
         span: span.clone(),
         meter: Some(metrics.rpc_arrived(rpc)),
@@ -55,14 +55,11 @@ impl Call {
     fn end(&mut self, trailers: &HeaderMap) {
         let Some(meter) = self.meter.take() else { return };
         let code = code(trailers).unwrap_or(Code::Unknown);
-        match code {
-            Code::Ok => spans::rpc_succeeded(&self.span),
-            _ => {
-                let message = trailers
-                    .get("grpc-message")
-                    .map_or(&b""[..], |message| message.as_bytes());
-                spans::rpc_failed(&self.span, String::from_utf8_lossy(message).into_owned());
-            }
+        if code == Code::Ok {
+            spans::rpc_succeeded(&self.span);
+        } else {
+            let message = trailers.get("grpc-message").map(HeaderValue::as_bytes);
+            spans::rpc_failed(&self.span, &String::from_utf8_lossy(message.unwrap_or_default()));
         }
         meter.ended(code);
     }

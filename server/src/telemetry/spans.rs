@@ -27,7 +27,7 @@ const TASK_ERROR: &str = "gooddata_flight_server.task_error";
 const TASK_CANCELLED: &str = "gooddata_flight_server.task_cancelled";
 
 /// The span of a call by a client with this address. It continues the trace that the headers name, if that is wanted.
-pub(crate) fn rpc(rpc: Rpc, peer: Option<String>, headers: &HeaderMap) -> Span {
+pub(crate) fn rpc(rpc: Rpc, peer: Option<&str>, headers: &HeaderMap) -> Span {
     if !traces::are_on() {
         return tracing::info_span!("rpc", peer);
     }
@@ -60,7 +60,7 @@ pub(crate) fn expected_answer() {
 }
 
 /// The call of this span was answered with this error.
-pub(crate) fn rpc_failed(span: &Span, message: String) {
+pub(crate) fn rpc_failed(span: &Span, message: &str) {
     if traces::are_on() {
         fail(span, message);
     }
@@ -98,7 +98,7 @@ pub(crate) fn task_run(task: &Span, id: TaskId) -> Span {
 /// The function returned an error, or was cancelled.
 pub(crate) fn run_failed(run: &Span, error: &FunctionError) {
     if traces::are_on() {
-        fail(run, error.to_string());
+        fail(run, &error.to_string());
     }
 }
 
@@ -137,7 +137,8 @@ pub(crate) fn task_cancelled(task: &Span) {
 }
 
 /// Marks a span as failed, in the way of exceptions.
-fn fail(span: &Span, message: String) {
+fn fail(span: &Span, message: &str) {
+    let message = message.to_owned();
     span.add_event("exception", vec![KeyValue::new("exception.message", message.clone())]);
     span.set_status(Status::error(message));
 }

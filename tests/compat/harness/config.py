@@ -24,15 +24,17 @@ class Config:
     files: dict[str, str] = field(default_factory=dict)
     """Files by name, given after the main one, in this order; a `.local.` file only lies beside them."""
 
-    def render(self, functions: list[str], stage: Path, ports: tuple[int, int]) -> str:
+    def render(self, functions: list[str], stage: Path, ports: tuple[int, int, int]) -> str:
         """The main file as TOML; `functions` are the Python modules, empty for a server that has its own."""
-        flight, health = ports
+        flight, health, metrics = ports
         server = {
             "listen_host": "127.0.0.1",
             "listen_port": flight,
             "advertise_host": "localhost",
             "health_check_host": "127.0.0.1",
             "health_check_port": health,
+            "metrics_host": "127.0.0.1",
+            "metrics_port": metrics,
             # Ours only: tests do not wait for callers and readers that never come.
             "propagation_delay_sec": 1,
             "drain_timeout_sec": 1,
@@ -57,10 +59,10 @@ def to_toml(tables: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def free_ports() -> tuple[int, int]:
-    """Two ports that nobody listens on now."""
+def free_ports() -> tuple[int, int, int]:
+    """Ports that nobody listens on now: for Flight, health and metrics."""
     found: list[int] = []
-    while len(found) < 2:
+    while len(found) < 3:
         port = random.choice(_PORTS)  # noqa: S311
         with socket.socket() as candidate:
             try:
@@ -69,4 +71,4 @@ def free_ports() -> tuple[int, int]:
                 continue
         if port not in found:
             found.append(port)
-    return found[0], found[1]
+    return found[0], found[1], found[2]

@@ -34,11 +34,11 @@ class Server:
         self.kind: Kind = kind
         self.stage = folder / "stage"
         self.stage.mkdir(parents=True)
-        self.port, self.health_port = free_ports()
+        self.port, self.health_port, self.metrics_port = ports = free_ports()
         self._log = folder / "log"
         functions = _PYTHON_MODULES if kind == "python" else []
         main = folder / "main.toml"
-        main.write_text(config.render(functions, self.stage, (self.port, self.health_port)))
+        main.write_text(config.render(functions, self.stage, ports))
         files = [main]
         for name, text in config.files.items():
             (folder / name).write_text(text)
@@ -93,6 +93,16 @@ class Server:
             return connection.getresponse().status
         except ConnectionError:
             return None
+        finally:
+            connection.close()
+
+    def metrics(self, path: str = "/metrics", accept: str = "*/*", method: str = "GET") -> tuple[int, str, str]:
+        """Status, content type and text of the metrics endpoint."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=10)
+        try:
+            connection.request(method, path, headers={"Accept": accept})
+            answer = connection.getresponse()
+            return answer.status, answer.getheader("Content-Type", ""), answer.read().decode()
         finally:
             connection.close()
 

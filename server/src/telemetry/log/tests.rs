@@ -8,6 +8,12 @@ use super::{Lines, Output, Style};
 #[derive(Clone, Default)]
 struct Buffer(Arc<Mutex<String>>);
 
+impl Buffer {
+    fn text(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 impl Output for Buffer {
     fn take(&self, line: &str) {
         self.0.lock().unwrap().push_str(line);
@@ -18,8 +24,7 @@ fn logged(style: Style, events: impl FnOnce()) -> String {
     let buffer = Buffer::default();
     let subscriber = tracing_subscriber::registry().with(Lines::new(style, buffer.clone()));
     tracing::subscriber::with_default(subscriber, events);
-    let text = buffer.0.lock().unwrap().clone();
-    text
+    buffer.text()
 }
 
 fn json(events: impl FnOnce()) -> Map<String, Value> {
@@ -220,7 +225,7 @@ fn lines_name_their_trace_as_the_w3c_writes_it() {
         });
         tracing::info!("outside");
     });
-    let text = buffer.0.lock().unwrap().clone();
+    let text = buffer.text();
     let lines: Vec<Map<String, Value>> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [in_call, deeper, outside] = &lines[..] else {
         panic!("three lines: {text}")

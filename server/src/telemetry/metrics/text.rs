@@ -15,12 +15,12 @@ const WITH_CREATION_TIME: &str = "gdfs_";
 pub enum Format {
     /// Version 0.0.4 of the text format of Prometheus.
     Plain,
-    /// Version 1.0.0 of OpenMetrics.
+    /// Version 1.0.0 of `OpenMetrics`.
     OpenMetrics,
 }
 
 impl Format {
-    /// What a client accepts, by its `Accept` header: OpenMetrics where that is named, and not refused.
+    /// What a client accepts, by its `Accept` header: `OpenMetrics` where that is named, and not refused.
     #[must_use]
     pub fn accepted(accept: &str) -> Self {
         let named = accept.split(',').any(|range| {
