@@ -115,7 +115,10 @@ impl Metrics {
                 "certificate",
             ),
             connections: gauge("flexconnect_connections", "Connections that are open."),
-            connections_total: counter("flexconnect_connections_accepted_total", "Connections that were accepted."),
+            connections_total: counter(
+                "flexconnect_connections_accepted_total",
+                "Connections that were accepted.",
+            ),
             connections_ended: counters(
                 "flexconnect_connections_ended_total",
                 "Connections that the server ended, by reason.",

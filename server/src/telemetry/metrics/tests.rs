@@ -203,7 +203,10 @@ fn open_metrics_has_its_own_shape() {
     assert!(text.ends_with("\n# EOF\n"));
     let mut names = std::collections::BTreeSet::new();
     for family in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
-        assert!(names.insert(family.split(' ').next()), "two families have one name: {family}");
+        assert!(
+            names.insert(family.split(' ').next()),
+            "two families have one name: {family}"
+        );
     }
 }
 
