@@ -146,8 +146,8 @@ fn all_mistakes_are_printed_at_once() {
              - enumerated_tokens.tokens = (hidden) (in the variable GOODDATA_FLIGHT_ENUMERATED_TOKENS__TOKENS): must be \
              a list, and every token a text in quotes; write a list of texts: tokens = [\"…\"], or \
              GOODDATA_FLIGHT_ENUMERATED_TOKENS__TOKENS='[\"…\"]'\n  \
-             - server.listen_port = 70000 (in {file}): must be a valid port number; write an integer from 1 to 65535\n  \
-             - server.use_mtls = true (in {file}): clients cannot be asked for certificates on a plain-text port; set \
+             - server.listen_port = 70000 (in {file}:2): must be a valid port number; write an integer from 1 to 65535\n  \
+             - server.use_mtls = true (in {file}:3): clients cannot be asked for certificates on a plain-text port; set \
              use_tls = true, or use_mtls = false\n"
         )
     );
