@@ -6,7 +6,11 @@ mod waiting;
 
 use std::process::ExitCode;
 
+use flexconnect_server::memory::Allocator;
 use flexconnect_server::{Server, cli};
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
     let tiny = match results::Tiny::new() {
