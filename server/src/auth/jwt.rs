@@ -65,12 +65,12 @@ impl JwtVerifier {
 #[async_trait]
 impl Verifier for JwtVerifier {
     async fn verify(&self, attempt: &Attempt<'_>) -> Result<Identity, Refusal> {
-        self.identify(attempt.token).await.map_err(refuse)
+        self.identify(attempt.token).await.map_err(|reject| refuse(&reject))
     }
 }
 
 /// Callers learn that a token has expired, since that is theirs to change; the log has the rest.
-fn refuse(reject: Reject) -> Refusal {
+fn refuse(reject: &Reject) -> Refusal {
     let expired = matches!(reject, Reject::Expired | Reject::NotYet);
     let answer = match reject {
         Reject::Expired => FlightError::unauthenticated("Authentication token has expired."),

@@ -144,7 +144,9 @@ where
                 }
                 request
             })
-            .map_response(move |response: Response<B>| response.map(|body| Announced::new(Answer::new(body), &handed_over)));
+            .map_response(move |response: Response<B>| {
+                response.map(|body| Announced::new(Answer::new(body), &handed_over))
+            });
         let (io, outlet) = gather(Writing::new(io, self.settings.stalled_client_timeout), notices);
         let io = TokioIo::new(io);
         let connection =
@@ -156,13 +158,10 @@ where
                 connection.as_mut().graceful_shutdown();
                 self.metrics.connection_ended(farewell.counted());
                 match (farewell, self.settings.max_age_grace) {
-                    (Farewell::Age, Some(grace)) => match timeout(grace, outlet.drive(connection)).await {
-                        Ok(ended) => ended,
-                        Err(_) => {
-                            tracing::info!(peer = peer_name(peer), "old_connection_cut");
-                            Ok(())
-                        }
-                    },
+                    (Farewell::Age, Some(grace)) => timeout(grace, outlet.drive(connection)).await.unwrap_or_else(|_| {
+                        tracing::info!(peer = peer_name(peer), "old_connection_cut");
+                        Ok(())
+                    }),
                     (Farewell::Age, None) | (Farewell::Drain, _) => outlet.drive(connection).await,
                 }
             }

@@ -4,6 +4,7 @@ mod client;
 mod material;
 mod name;
 
+use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +94,16 @@ pub(super) async fn handshake(
         .and_then(|certificate| client::describe(certificate))
         .map(Arc::new);
     Ok((stream, certificate))
+}
+
+/// Bytes in lower-case hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]

@@ -34,6 +34,25 @@ impl FlexConnectFunction for Numbers {
     }
 }
 
+/// Refuses everybody by name.
+pub(crate) struct Doorman;
+
+#[async_trait]
+impl FlexConnectFunction for Doorman {
+    fn name(&self) -> &'static str {
+        "Doorman"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        schema()
+    }
+
+    async fn call(&self, call: Call) -> Result<Output, FunctionError> {
+        let name = call.identity.subject.as_deref().unwrap_or("nobody");
+        Err(FunctionError::bad_argument(format!("not {name}")))
+    }
+}
+
 /// What a test opens, and what tells it that somebody waits.
 #[derive(Clone)]
 pub(crate) struct Gate {

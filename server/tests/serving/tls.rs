@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
-use super::functions::Numbers;
+use super::functions::{Doorman, Numbers};
 use super::harness::{SOON, call, read, rows, start};
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -48,7 +48,7 @@ async fn serve(authority: &Authority, more: &str) -> Running {
         "[server]\nuse_tls = true\nadvertise_host = 'localhost'\n\
          tls_certificate = '''{certificate}'''\ntls_private_key = '''{key}'''\n{more}"
     );
-    start(Server::builder().function(Numbers).build(), &toml).await
+    start(Server::builder().function(Numbers).function(Doorman).build(), &toml).await
 }
 
 async fn connect(
@@ -96,6 +96,22 @@ async fn mutual_tls_asks_for_a_certificate_of_the_authority() {
     assert!(is_served(address, &authority, Some(clients.leaf("client"))).await);
     assert!(!is_served(address, &authority, Some(strangers.leaf("client"))).await);
     assert!(!is_served(address, &authority, None).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_know_the_client_by_its_certificate() {
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let root = format!("use_mtls = true\ntls_root_certificate = '''{}'''", clients.pem());
+    let running = serve(&authority, &root).await;
+    let mut client = connect(running.address(), &authority, Some(clients.leaf("client")))
+        .await
+        .unwrap();
+    let refusal = call(&mut client, "Doorman").await.unwrap_err();
+    // The name that rcgen gives to who has none.
+    assert!(
+        refusal.message().starts_with("not CN=rcgen self signed cert"),
+        "{refusal}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,9 +41,11 @@ pub(super) struct Rules {
 
 impl Rules {
     pub(super) fn new(settings: &JwtSettings) -> Self {
-        let mut validation = Validation::default();
-        validation.leeway = settings.leeway.as_secs();
-        validation.validate_nbf = true;
+        let mut validation = Validation {
+            leeway: settings.leeway.as_secs(),
+            validate_nbf: true,
+            ..Validation::default()
+        };
         validation.set_issuer(&[&settings.issuer]);
         validation.set_audience(&settings.audience);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);

@@ -65,7 +65,7 @@ impl Source {
                 let url = Url::parse(&uri.to_string()).map_err(|_| JwksError::Address)?;
                 let client = Client::builder()
                     .timeout(PATIENCE)
-                    .redirect(Policy::custom(|attempt| redirect(attempt)))
+                    .redirect(Policy::custom(redirect))
                     .build()
                     .map_err(JwksError::Fetch)?;
                 Self::Url { client, url }

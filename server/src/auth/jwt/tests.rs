@@ -207,12 +207,12 @@ async fn a_token_need_not_name_the_only_key() {
 
 #[test]
 fn callers_learn_no_more_than_they_need() {
-    let told = |reject| refuse(reject).into_answer().message().to_owned();
+    let told = |reject| refuse(&reject).into_answer().message().to_owned();
     assert_eq!(told(Reject::Expired), "Authentication token has expired.");
     assert_eq!(told(Reject::UnknownKey), "Authentication token is not valid.");
     assert_eq!(told(Reject::Claims("x".into())), "Authentication token is not valid.");
     assert_eq!(
-        refuse(Reject::NoKeys).into_answer().kind(),
+        refuse(&Reject::NoKeys).into_answer().kind(),
         Some(FlightKind::Unavailable)
     );
 }

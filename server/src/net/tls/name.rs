@@ -9,6 +9,8 @@ use x509_parser::oid_registry::{
 };
 use x509_parser::x509::X509Name;
 
+use super::hex;
+
 /// The name, its most particular part first, as in `CN=reports,O=Example\, Inc.,C=CZ`; empty for a name without parts.
 pub(super) fn text(name: &X509Name<'_>) -> String {
     let mut parts: Vec<String> = name
@@ -17,10 +19,7 @@ pub(super) fn text(name: &X509Name<'_>) -> String {
             let attributes = part.iter().map(|attribute| {
                 let value = match attribute.as_str() {
                     Ok(value) => escape(value),
-                    Err(_) => attribute.as_slice().iter().fold("#".to_owned(), |mut text, byte| {
-                        let _ = write!(text, "{byte:02x}");
-                        text
-                    }),
+                    Err(_) => format!("#{}", hex(attribute.as_slice())),
                 };
                 format!("{}={value}", keyword(attribute.attr_type()))
             });
