@@ -15,7 +15,11 @@ fn the_reference_of_the_configuration_is_up_to_date() {
 /// The rows of the page of faults: the number, and what is in the column of tests.
 fn faults() -> Vec<(usize, &'static str)> {
     let rows = include_str!("../../docs/faults.md").lines().filter_map(|line| {
-        let cells: Vec<_> = line.strip_prefix("| GD-")?.trim_end_matches(" |").split(" | ").collect();
+        let cells: Vec<_> = line
+            .strip_prefix("| GD-")?
+            .trim_end_matches(" |")
+            .split(" | ")
+            .collect();
         let [number, _, _, tests] = cells.as_slice() else {
             panic!("a row has four cells: {line}");
         };
@@ -35,7 +39,10 @@ fn tests() -> String {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == "rs" || extension == "py")
+            {
                 text.push_str(&fs::read_to_string(path).expect("a text"));
             }
         }
@@ -51,16 +58,27 @@ fn every_fault_is_accounted_for() {
 
 #[test]
 fn the_tests_of_every_fault_are_there() {
-    let differences: String = include_str!("../../tests/compat/differences.py").split_whitespace().collect();
+    let differences: String = include_str!("../../tests/compat/differences.py")
+        .split_whitespace()
+        .collect();
     let tests = tests();
     let missing: Vec<_> = faults()
         .iter()
-        .flat_map(|(number, named)| named.split_whitespace().map(move |name| (number, name.trim_matches('`'))))
+        .flat_map(|(number, named)| {
+            named
+                .split_whitespace()
+                .map(move |name| (number, name.trim_matches('`')))
+        })
         .filter(|(number, name)| match *name {
-            "compat" => !["Difference", "Start"].iter().any(|kind| differences.contains(&format!("{kind}({number},"))),
+            "compat" => !["Difference", "Start"]
+                .iter()
+                .any(|kind| differences.contains(&format!("{kind}({number},"))),
             name => !tests.contains(&format!("fn {name}(")) && !tests.contains(&format!("def {name}(")),
         })
         .map(|(number, name)| format!("GD-{number}: {name}"))
         .collect();
-    assert!(missing.is_empty(), "docs/faults.md names tests that are not there: {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "docs/faults.md names tests that are not there: {missing:?}"
+    );
 }

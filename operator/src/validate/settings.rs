@@ -8,11 +8,12 @@ use toml::Table;
 use super::{Drain, Errors};
 
 /// The settings of `[server]` that the operator sets itself.
-pub(super) const OPERATOR_KEYS: [&str; 14] = [
+pub(super) const OPERATOR_KEYS: [&str; 15] = [
     "listen_host",
     "listen_port",
     "advertise_host",
     "advertise_port",
+    "advertise_file",
     "use_tls",
     "use_mtls",
     "tls_certificate",
@@ -109,7 +110,7 @@ fn to_toml(value: &Value, field: &str, errors: &mut Errors) -> Option<toml::Valu
 
 /// The times of a shutdown, in seconds, as the server computes them from the same settings.
 fn drain(settings: &Table, errors: &mut Errors) -> Drain {
-    let deadline = time(settings, "flexconnect", "call_deadline_ms", 1000, errors).unwrap_or(180);
+    let deadline = longest_deadline(settings, errors);
     let ttl = time(settings, "server", "task_result_ttl_sec", 1, errors).unwrap_or(60);
     let lame_duck = time(settings, "server", "lame_duck_sec", 1, errors).unwrap_or(60);
     let least = deadline + ttl;
@@ -130,13 +131,31 @@ fn drain(settings: &Table, errors: &mut Errors) -> Drain {
     Drain { lame_duck, timeout }
 }
 
+/// The deadline of calls, or of the function that has a longer one of its own.
+fn longest_deadline(settings: &Table, errors: &mut Errors) -> u64 {
+    let general = time(settings, "flexconnect", "call_deadline_ms", 1000, errors).unwrap_or(180);
+    let limits = of_any_case(settings, "flexconnect").and_then(|section| of_any_case(section.as_table()?, "limits"));
+    let functions = limits.and_then(toml::Value::as_table).into_iter().flatten();
+    let own = functions.filter_map(|(function, limits)| {
+        let value = of_any_case(limits.as_table()?, "call_deadline_ms")?;
+        let field = format!("spec.settings.flexconnect.limits.{function}.call_deadline_ms");
+        whole_seconds(value, field, 1000, errors)
+    });
+    own.fold(general, u64::max)
+}
+
 /// A duration among the settings in whole seconds, rounded up. `per_second` says how many of its units make a second.
 fn time(settings: &Table, section: &str, key: &str, per_second: u64, errors: &mut Errors) -> Option<u64> {
-    let of_any_case = |table: &Table, name: &str| {
-        let entry = table.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
-        entry.map(|(_, value)| value.clone())
-    };
     let value = of_any_case(of_any_case(settings, section)?.as_table()?, key)?;
+    whole_seconds(value, format!("spec.settings.{section}.{key}"), per_second, errors)
+}
+
+fn of_any_case<'t>(table: &'t Table, name: &str) -> Option<&'t toml::Value> {
+    let entry = table.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    entry.map(|(_, value)| value)
+}
+
+fn whole_seconds(value: &toml::Value, field: String, per_second: u64, errors: &mut Errors) -> Option<u64> {
     let seconds = value
         .as_integer()
         .and_then(|value| u64::try_from(value).ok())
@@ -144,7 +163,7 @@ fn time(settings: &Table, section: &str, key: &str, per_second: u64, errors: &mu
     let valid = seconds.filter(|seconds| *seconds <= LONGEST);
     if valid.is_none() {
         errors.field(
-            format!("spec.settings.{section}.{key}"),
+            field,
             format!("must be a whole number from 0 to {}, not {value}", LONGEST * per_second),
         );
     }

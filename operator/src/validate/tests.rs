@@ -261,6 +261,13 @@ fn times_in_the_settings_decide_the_grace_period() {
 }
 
 #[test]
+fn the_longest_deadline_of_a_function_counts() {
+    let settings = "settings: {flexconnect: {limits: {Sales: {call_deadline_ms: 300000}, Idle: {threads: 1}}}}";
+    let (object, references) = object(&[("replicas: 3", settings)]);
+    assert_eq!(validate(&object, &references).unwrap().drain.timeout, 300 + 60 + 15);
+}
+
+#[test]
 fn no_debug_text_holds_a_token() {
     let (object, references) = object(&[("replicas: 3", "auth: {secret: {name: gooddata, key: token}}")]);
     let fleet = validate(&object, &references).unwrap();

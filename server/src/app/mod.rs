@@ -76,14 +76,14 @@ impl Server {
             server,
             flexconnect,
             tables,
+            effective,
             origin,
         } = config;
-        let json_summary = announce::summary(&server, flexconnect.call_deadline, flexconnect.polling_interval);
         tracing::info!(
             platform = std::env::consts::OS,
             arrow_version = arrow::ARROW_VERSION,
             server_version = env!("CARGO_PKG_VERSION"),
-            json.config = %json_summary,
+            json.config = %effective,
             "server_startup"
         );
         let serves = Checked::new(self.serves)?;

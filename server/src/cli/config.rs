@@ -25,8 +25,8 @@ enum Command {
     #[command(after_help = "Examples:\n  \
         config show\n  \
         config show --config server.toml flexconnect.toml\n  \
-        config show --written --config server.toml -o toml\n  \
-        config show -o json | jq '.[] | select(.key == \"server.listen_port\")'")]
+        config show --written --config server.toml --format toml\n  \
+        config show --format json | jq '.[] | select(.key == \"server.listen_port\")'")]
     Show(ShowArguments),
     /// Tell everything that is wrong with the configuration, and start nothing.
     ///
@@ -36,16 +36,15 @@ enum Command {
         GOODDATA_FLIGHT_SERVER__USE_TLS=yes config check\n\n\
         Exit codes: 0 when a server would start with it, 1 when not. Warnings do not count.")]
     Check(ConfigArguments),
-    /// Print the reference page of all settings.
-    #[command(hide = true)]
+    /// Print the reference page of all settings, in Markdown.
     Reference,
 }
 
 #[derive(Debug, Args)]
 struct ShowArguments {
     /// How to print them.
-    #[arg(short, long, value_enum, default_value_t = view::Format::Table)]
-    output: view::Format,
+    #[arg(short = 'o', long = "format", value_name = "FORMAT", value_enum, default_value_t = view::Format::Table)]
+    format: view::Format,
     /// Leave out what nobody wrote.
     #[arg(long)]
     written: bool,
@@ -73,7 +72,7 @@ fn show(arguments: ShowArguments) -> Outcome {
     if arguments.written {
         entries.retain(|entry| matches!(entry.value, config::Shown::Written(_)));
     }
-    write!(io::stdout().lock(), "{}", view::render(arguments.output, &entries))?;
+    write!(io::stdout().lock(), "{}", view::render(arguments.format, &entries))?;
     tell(&warnings);
     if mistakes.is_empty() {
         return Ok(ExitCode::SUCCESS);

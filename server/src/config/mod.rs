@@ -31,7 +31,7 @@ pub use sections::{
     TaskSettings, Tls, TokenHeader, TokenVerification, TraceExporter, TraceKeys, TraceSettings,
 };
 pub use setting::Unwritten;
-pub use survey::{Entry, Shown, Standing, Survey, survey};
+pub use survey::{Entry, Shown, Standing, Survey, literal, survey};
 pub use tables::{SettingError, Tables};
 
 use report::Findings;
@@ -84,6 +84,7 @@ fn assemble(files: Table, inputs: &Inputs, mut findings: Findings) -> Result<(Co
                 server,
                 flexconnect,
                 tables: tables_for_functions(&settings),
+                effective: survey::effective(&settings),
                 origin: Origin::new(inputs.clone()),
             };
             Ok((config, findings.warnings))

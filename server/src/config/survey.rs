@@ -7,7 +7,7 @@ use super::schema;
 use super::sections::{self, SECTIONS};
 use super::setting::{Described, Unwritten};
 use super::tree::{Node, Table, Value};
-use super::{Inputs, files, merge};
+use super::{Inputs, document, files, merge};
 
 /// What a configuration comes to, mistakes and all.
 #[derive(Debug)]
@@ -75,6 +75,38 @@ pub(super) fn of(files: Table, inputs: &Inputs, mut findings: Findings) -> Surve
     let settings = merge(files, inputs, &mut findings);
     // What it comes to with types is not shown; the mistakes on the way are.
     let _ = sections::resolve(&settings, &inputs.machine_name, &mut findings);
+    Survey {
+        entries: entries(&settings),
+        mistakes: findings.mistakes,
+        warnings: findings.warnings,
+    }
+}
+
+/// Our settings with their values, defaults included where they are values, for the log. Sections that nobody wrote are
+/// left out.
+pub(super) fn effective(settings: &Table) -> Json {
+    let mut sections = serde_json::Map::new();
+    let written = |section: &str| section == "server" || settings.get(section).is_some();
+    for entry in entries(settings).into_iter().filter(|entry| written(&entry.section)) {
+        let value = match (entry.value, entry.standing) {
+            (Shown::Written(value), Standing::Known) => value,
+            (Shown::Default(Unwritten::Value(default)), Standing::Known) => literal(&default),
+            (_, Standing::Unknown(_) | Standing::Foreign) | (Shown::Default(Unwritten::Words(_)), _) => continue,
+        };
+        let section = sections.entry(entry.section).or_insert_with(|| serde_json::json!({}));
+        section[entry.name] = value;
+    }
+    Json::Object(sections)
+}
+
+/// The value that a default, as it would be written, stands for.
+#[must_use]
+pub fn literal(default: &str) -> Json {
+    let node = document::toml_value(default, &Source::Unset);
+    node.map_or_else(|| Json::from(default), |node| node.to_shown_json(""))
+}
+
+fn entries(settings: &Table) -> Vec<Entry> {
     let mut entries = Vec::new();
     for section in &SECTIONS {
         let written = match settings.get(section.name).map(|node| &node.value) {
@@ -108,11 +140,7 @@ pub(super) fn of(files: Table, inputs: &Inputs, mut findings: Findings) -> Surve
             _ => entries.push(entry(section, "", node, Standing::Foreign)),
         }
     }
-    Survey {
-        entries,
-        mistakes: findings.mistakes,
-        warnings: findings.warnings,
-    }
+    entries
 }
 
 fn entry(section: &str, name: &str, node: &Node, standing: Standing) -> Entry {
@@ -221,6 +249,23 @@ mod tests {
         );
         assert_eq!(*standing("server", "colour"), Standing::Unknown(None));
         assert_eq!(*standing("sales", "x"), Standing::Foreign);
+    }
+
+    #[test]
+    fn the_log_has_what_holds_without_secrets() {
+        let settings = document::toml(
+            "[server]\nlisten_port = 5\ncolour = 1\n[enumerated_tokens]\ntokens = ['hush']\n[sales]\nx = 1",
+            &Source::Unset,
+        );
+        let effective = effective(&settings.unwrap());
+        assert_eq!(effective["server"]["listen_port"], 5);
+        assert_eq!(effective["server"]["task_threads"], 32);
+        assert_eq!(effective["server"]["log_trace_keys"], serde_json::json!({}));
+        assert_eq!(effective["enumerated_tokens"]["tokens"], "(hidden)");
+        for absent in ["colour", "advertise_host"] {
+            assert_eq!(effective["server"].get(absent), None);
+        }
+        assert_eq!((effective.get("jwt"), effective.get("sales")), (None, None));
     }
 
     #[test]

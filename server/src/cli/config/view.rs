@@ -7,7 +7,7 @@ use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{ContentArrangement, Table};
 use serde_json::{Value as Json, json};
 
-use crate::config::{Entry, Shown, Source, Standing, Unwritten};
+use crate::config::{self, Entry, Shown, Source, Standing, Unwritten};
 
 /// Values longer than this are cut in the table.
 const MAX_VALUE: usize = 60;
@@ -131,21 +131,20 @@ fn bare(name: &str) -> String {
 }
 
 fn object(entry: &Entry) -> Json {
-    let (value, default) = match &entry.value {
+    let (value, otherwise) = match &entry.value {
         Shown::Written(value) => (value.clone(), None),
-        Shown::Default(Unwritten::Value(default)) => (Json::Null, Some(default.clone())),
+        Shown::Default(Unwritten::Value(default)) => (config::literal(default), None),
         Shown::Default(Unwritten::Words(words)) => (Json::Null, Some(words.replace('`', ""))),
     };
-    json!({
-        "key": key(entry),
-        "value": value,
-        "default": default,
-        "source": place(&entry.source),
-        "known": match entry.standing {
-            Standing::Known | Standing::Foreign => true,
-            Standing::Unknown(_) => false,
-        },
-    })
+    let mut object = json!({"key": key(entry), "value": value, "source": place(&entry.source)});
+    if let Some(words) = otherwise {
+        object["otherwise"] = words.into();
+    }
+    if let Standing::Unknown(near) = entry.standing {
+        object["unknown"] = true.into();
+        object["meant"] = near.into();
+    }
+    object
 }
 
 #[cfg(test)]
@@ -233,10 +232,16 @@ mod tests {
     #[test]
     fn json_tells_the_same() {
         let list: Json = serde_json::from_str(&render(Format::Json, &entries())).unwrap();
+        let row = |n: usize| list[n].clone();
         assert_eq!(
-            list[0],
-            json!({"key": "server.listen_port", "value": 5, "default": null, "source": "a.toml:2", "known": true})
+            row(0),
+            json!({"key": "server.listen_port", "value": 5, "source": "a.toml:2"})
         );
-        assert_eq!(list[3]["known"], false);
+        assert_eq!(
+            row(1),
+            json!({"key": "server.use_tls", "value": false, "source": "default"})
+        );
+        assert_eq!(row(2)["otherwise"], "listen_port");
+        assert_eq!((&row(3)["unknown"], &row(3)["meant"]), (&json!(true), &json!("column")));
     }
 }

@@ -73,6 +73,8 @@ pub struct Config {
     pub flexconnect: FlexConnectSection,
     /// All tables as functions may read them; the server's own secrets are left out.
     pub tables: serde_json::Map<String, serde_json::Value>,
+    /// All settings of the server that have a value, by section, for the log: secrets are hidden.
+    pub effective: serde_json::Value,
     /// Where it was read from, to read it again.
     pub origin: Origin,
 }
@@ -84,6 +86,7 @@ impl fmt::Debug for Config {
             server,
             flexconnect,
             tables,
+            effective: _,
             origin,
         } = self;
         let sections = tables.keys().collect::<Vec<_>>();

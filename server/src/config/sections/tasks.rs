@@ -36,9 +36,9 @@ settings! {
     SPILL_BYTES: Integer, Is<i64> = "task_spill_bytes",
         Integer { from: 1, to: i64::MAX, what: "a positive number of bytes" }, Is(10_737_418_240);
     /// Has no effect: results are dropped without threads of their own.
-    CLOSE_THREADS: Anything, Otherwise = "task_close_threads", Anything, Otherwise("none");
+    CLOSE_THREADS: Anything, Otherwise = "task_close_threads", Anything, Otherwise("no effect");
     /// Has no effect: the allocator gives memory back by itself.
-    MALLOC_TRIM: Anything, Otherwise = "malloc_trim_interval_sec", Anything, Otherwise("none");
+    MALLOC_TRIM: Anything, Otherwise = "malloc_trim_interval_sec", Anything, Otherwise("no effect");
 }
 
 /// How much runs at a time, and how long results are kept.

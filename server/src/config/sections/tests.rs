@@ -50,6 +50,7 @@ fn defaults_are_the_originals() {
         server,
         flexconnect,
         tables,
+        effective: _,
         origin: _,
     } = config("");
     assert_eq!(server.listen.to_string(), "127.0.0.1:17001");
