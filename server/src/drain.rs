@@ -4,6 +4,8 @@
 //! the signal; then new ones are sent elsewhere while what runs finishes and results wait to be read.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -95,8 +97,37 @@ impl fmt::Display for Phase {
     }
 }
 
+/// Counts the calls that are being answered, whatever they do. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Calls(Arc<AtomicUsize>);
+
+/// A call that is being answered, until it is dropped.
+#[derive(Debug)]
+pub struct CallInProgress(Calls);
+
+impl Calls {
+    /// Counts a call from now on.
+    #[must_use]
+    pub fn begin(&self) -> CallInProgress {
+        self.0.fetch_add(1, Ordering::AcqRel);
+        CallInProgress(self.clone())
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for CallInProgress {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// Leads a server from serving to its end. Returns what was still pending when the time was up: idle, normally.
-pub async fn drain(phase: &watch::Sender<Phase>, tasks: &Tasks, settings: DrainSettings) -> Load {
+pub async fn drain(phase: &watch::Sender<Phase>, tasks: &Tasks, calls: &Calls, settings: DrainSettings) -> Load {
     let mut since = enter(phase, Phase::LameDuck);
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -107,7 +138,7 @@ pub async fn drain(phase: &watch::Sender<Phase>, tasks: &Tasks, settings: DrainS
         let seen = Observation {
             in_phase: since.elapsed(),
             since_last_call: load.last_call.map(|call| call.elapsed()),
-            idle: load.is_idle(),
+            idle: load.is_idle() && calls.count() == 0,
         };
         let current = *phase.borrow();
         let next = current.next(seen, settings);
@@ -122,7 +153,7 @@ pub async fn drain(phase: &watch::Sender<Phase>, tasks: &Tasks, settings: DrainS
         }
         if reported.elapsed() >= REPORT {
             reported = Instant::now();
-            report(next, &load);
+            report(next, &load, calls.count());
         }
     }
 }
@@ -138,7 +169,7 @@ fn enter(phase: &watch::Sender<Phase>, next: Phase) -> Instant {
     Instant::now()
 }
 
-fn report(phase: Phase, load: &Load) {
+fn report(phase: Phase, load: &Load, calls: usize) {
     let Load {
         queued,
         running,
@@ -147,9 +178,16 @@ fn report(phase: Phase, load: &Load) {
         last_call: _,
     } = *load;
     match phase {
-        Phase::LameDuck => tracing::info!(queued, running, unread_results, streams, "drain_waiting_for_quiet"),
+        Phase::LameDuck => tracing::info!(
+            queued,
+            running,
+            unread_results,
+            streams,
+            calls,
+            "drain_waiting_for_quiet"
+        ),
         Phase::Starting | Phase::Serving | Phase::Closing | Phase::Stopped => {
-            tracing::info!(queued, running, unread_results, streams, "drain_pending");
+            tracing::info!(queued, running, unread_results, streams, calls, "drain_pending");
         }
     }
 }
@@ -211,7 +249,7 @@ mod tests {
             }
             phases
         });
-        let left = drain(&phase, &tasks, SETTINGS).await;
+        let left = drain(&phase, &tasks, &Calls::default(), SETTINGS).await;
         assert!(left.is_idle());
         assert!(start.elapsed() >= Duration::from_secs(5) && start.elapsed() < Duration::from_secs(6));
         drop(phase);
@@ -219,5 +257,26 @@ mod tests {
             watching.await.unwrap(),
             [Phase::LameDuck, Phase::Closing, Phase::Stopped]
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_no_task_is_waited_for_as_well() {
+        let tasks = Tasks::start(Limits {
+            threads: 1,
+            queue: 1,
+            result_ttl: Duration::from_mins(1),
+            call_deadline: Duration::from_mins(1),
+            result_bytes: 1 << 20,
+        });
+        let (phase, _) = watch::channel(Phase::Serving);
+        let (calls, start) = (Calls::default(), Instant::now());
+        let call = calls.begin();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(40)).await;
+            drop(call);
+        });
+        drain(&phase, &tasks, &calls, SETTINGS).await;
+        assert!(start.elapsed() >= Duration::from_secs(40) && start.elapsed() < Duration::from_secs(41));
+        assert_eq!(calls.count(), 0);
     }
 }

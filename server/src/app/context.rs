@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::admin::{Health, HealthModule};
 use crate::config::{SettingError, Tables};
+use crate::drain::Calls;
 use crate::task::Tasks;
 use crate::telemetry::Metrics;
 
@@ -24,6 +25,7 @@ pub(crate) struct Offered {
     pub(crate) tasks: Tasks,
     pub(crate) health: Health,
     pub(crate) metrics: Metrics,
+    pub(crate) calls: Calls,
 }
 
 impl ServerContext {
@@ -68,6 +70,10 @@ impl ServerContext {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.0.calls
     }
 }
 

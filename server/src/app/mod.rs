@@ -21,7 +21,7 @@ pub use running::Running;
 use crate::admin::{self, Health, OpenError, Pulse, Status};
 use crate::auth::{AuthError, Authenticator};
 use crate::config::{Config, Tables, TaskSettings};
-use crate::drain::Phase;
+use crate::drain::{Calls, Phase};
 use crate::flight::{self, Dispatcher, FlightServer, Fork};
 use crate::function::{FunctionError, LoadContext, LoadError, RegistryError};
 use crate::memory::{self, ResultBytes, Room, Spill, SpillError, System};
@@ -124,12 +124,14 @@ impl Server {
         let (listener, address) = net::listen::bind(&server.listen, net::listen::FLIGHT).await?;
         announce::announce(&server, address, &location);
 
+        let calls = Calls::default();
         let context = ServerContext::new(Offered {
             tables: Tables::new(tables.clone()),
             location: Arc::new(move || advertised.location()),
             tasks: tasks.clone(),
             health: health.clone(),
             metrics: metrics.clone(),
+            calls: calls.clone(),
         });
         let dispatcher = Dispatcher::new(context.clone());
         let max_request_bytes = server.answers.max_request_bytes.map_or(result_bytes, saturating);
@@ -165,6 +167,7 @@ impl Server {
             location,
             phase,
             tasks,
+            calls,
             drain: server.drain,
             accepting,
             _beating: beating,

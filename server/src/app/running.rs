@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::DrainSettings;
-use crate::drain::{self, Phase};
+use crate::drain::{self, Calls, Phase};
 use crate::task::{Load, Tasks};
 
 /// A server that serves. Dropping it closes the Flight port and cuts calls off; [`Running::drain`] ends it in order.
@@ -16,6 +16,7 @@ pub struct Running {
     pub(super) location: String,
     pub(super) phase: watch::Sender<Phase>,
     pub(super) tasks: Tasks,
+    pub(super) calls: Calls,
     pub(super) drain: DrainSettings,
     pub(super) accepting: AbortOnDropHandle<()>,
     pub(super) _beating: AbortOnDropHandle<()>,
@@ -39,7 +40,7 @@ impl Running {
     /// what was still pending when the time was up; idle, normally.
     pub async fn drain(self) -> Load {
         tracing::info!("server_shutdown_initiated");
-        let left = drain::drain(&self.phase, &self.tasks, self.drain).await;
+        let left = drain::drain(&self.phase, &self.tasks, &self.calls, self.drain).await;
         if !left.is_idle() {
             let Load {
                 queued,

@@ -10,6 +10,7 @@ use tonic::transport::server::TcpConnectInfo;
 
 use crate::app::ServerContext;
 use crate::auth::Identity;
+use crate::drain::CallInProgress;
 use crate::function::Headers;
 
 /// One call of a Flight method: who calls, with what headers, and the server it came to.
@@ -18,6 +19,8 @@ pub struct CallContext {
     peer: Option<SocketAddr>,
     identity: Identity,
     server: ServerContext,
+    /// The end of the server waits for the call.
+    _in_progress: CallInProgress,
     /// Made when somebody asks for it; most calls never do.
     over: OnceLock<DropGuard>,
 }
@@ -29,6 +32,7 @@ impl CallContext {
             metadata,
             peer,
             identity: extensions.get::<Identity>().cloned().unwrap_or_default(),
+            _in_progress: server.calls().begin(),
             server,
             over: OnceLock::new(),
         }

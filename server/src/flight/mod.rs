@@ -17,6 +17,7 @@ mod reflection;
 mod results;
 mod rpc;
 mod unreadable;
+mod upload;
 
 pub use body::DataStream;
 pub use call::CallContext;
@@ -28,3 +29,4 @@ pub(crate) use health::{SERVICE as HEALTH, service as health};
 pub use methods::{Answers, FlightMethods, Uploads};
 pub(crate) use reflection::{PREFIX as REFLECTION, services as reflection};
 pub(crate) use rpc::Dispatcher;
+pub use upload::{Upload, send};

@@ -24,9 +24,11 @@ const ACCEPTED_ENCODINGS: HeaderValue = HeaderValue::from_static("identity, defl
 
 /// Methods by which clients fetch and cancel what they began. The service itself refuses new calls after the tasks are
 /// closed; only it can tell a new call from polling for an old one.
-const OF_CALLS_IN_PROGRESS: [&str; 2] = [
+const OF_CALLS_IN_PROGRESS: [&str; 4] = [
     "/arrow.flight.protocol.FlightService/GetFlightInfo",
     "/arrow.flight.protocol.FlightService/DoGet",
+    "/arrow.flight.protocol.FlightService/PollFlightInfo",
+    "/arrow.flight.protocol.FlightService/DoAction",
 ];
 
 /// Puts the layers around the Flight service. The outermost comes first.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::json;
 use crate::error::FlightError;
 
 /// A call as a client describes it:
@@ -19,7 +20,7 @@ pub struct Invocation {
 /// Why a command is none. The texts are part of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
-    /// Not JSON by RFC 8259, or nested deeper than 127 levels.
+    /// Not JSON by RFC 8259, or nested deeper than 1024 levels.
     #[error("Incorrect FlexConnect function invocation. The invocation payload is not a valid JSON.")]
     NotJson,
     /// JSON, but not an object.
@@ -48,7 +49,7 @@ impl Invocation {
     /// # Errors
     /// The first problem in the order JSON, function, parameters.
     pub fn parse(command: &[u8]) -> Result<Self, CommandError> {
-        let command: Value = serde_json::from_slice(command).map_err(|_| CommandError::NotJson)?;
+        let command = json::parse(command).ok_or(CommandError::NotJson)?;
         let Value::Object(mut command) = command else {
             return Err(CommandError::NotAnObject);
         };

@@ -6,6 +6,7 @@ mod command;
 mod descriptor;
 mod info;
 mod invoke;
+mod json;
 mod ticket;
 
 use std::time::Duration;

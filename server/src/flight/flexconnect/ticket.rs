@@ -1,7 +1,8 @@
 //! Tickets: which task's result to read.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::json;
 use crate::error::FlightError;
 
 /// `{"task_id": "…"}`; other keys are ignored.
@@ -40,7 +41,7 @@ impl Ticket {
     /// # Errors
     /// The first problem in the order JSON, task.
     pub fn parse(ticket: &[u8]) -> Result<Self, TicketError> {
-        let ticket: Value = serde_json::from_slice(ticket).map_err(|_| TicketError::NotJson)?;
+        let ticket = json::parse(ticket).ok_or(TicketError::NotJson)?;
         let Value::Object(mut ticket) = ticket else {
             return Err(TicketError::NotAnObject);
         };
@@ -55,7 +56,7 @@ impl Ticket {
 
     /// The ticket as clients are given it.
     pub(super) fn to_json(&self) -> String {
-        json!({"task_id": self.task_id}).to_string()
+        serde_json::json!({"task_id": self.task_id}).to_string()
     }
 }
 

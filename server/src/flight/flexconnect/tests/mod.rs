@@ -27,7 +27,7 @@ use super::{FlexConnect, Settings};
 use crate::admin::Health;
 use crate::app::{Offered, ServerContext};
 use crate::config::Tables;
-use crate::drain::Phase;
+use crate::drain::{Calls, Phase};
 use crate::error::{ErrorInfo, FlightKind};
 use crate::flight::Dispatcher;
 use crate::function::testing::{Scripted, numbers, numbers_schema};
@@ -93,6 +93,7 @@ fn kit() -> Kit {
         tasks: tasks.clone(),
         health: Health::new(watch::channel(Phase::Serving).1, Vec::new()),
         metrics: Metrics::new(),
+        calls: Calls::default(),
     }));
     let settings = Settings {
         polling_interval: SECOND,

@@ -1,0 +1,189 @@
+//! Arrow data in both directions: rows out of what a client uploads, and rows as a stream to a client.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow_flight::decode::FlightRecordBatchStream;
+use arrow_flight::error::FlightError as DecodeError;
+use arrow_flight::{FlightData, FlightDescriptor};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+
+use super::{DataStream, Uploads};
+use crate::error::{ErrorCode, ErrorInfo, FlightError, FlightKind};
+use crate::ipc::BatchEncoder;
+use crate::task::{CallEnding, FunctionError, Output};
+
+/// What a client uploads with `DoPut`: where it belongs, and its rows as they come.
+pub struct Upload {
+    descriptor: FlightDescriptor,
+    batches: FlightRecordBatchStream,
+}
+
+impl Upload {
+    /// Reads the first message.
+    ///
+    /// # Errors
+    /// When there is none, or it does not say what is uploaded.
+    pub async fn open(mut data: Uploads<FlightData>) -> Result<Self, FlightError> {
+        let first = data.next().await.transpose()?;
+        let first = first.ok_or_else(|| FlightError::bad_argument("Stream finished before first message sent"))?;
+        let descriptor = first.flight_descriptor.clone();
+        let descriptor = descriptor.ok_or_else(|| FlightError::bad_argument("Descriptor missing on first message"))?;
+        let messages = stream::iter([Ok(first)]).chain(data);
+        let messages = messages.map_err(|error| DecodeError::ExternalError(Box::new(error)));
+        Ok(Self {
+            descriptor,
+            batches: FlightRecordBatchStream::new_from_flight_data(messages),
+        })
+    }
+
+    /// What the client calls it.
+    #[must_use]
+    pub const fn descriptor(&self) -> &FlightDescriptor {
+        &self.descriptor
+    }
+
+    /// The columns, once the first message with them is read: after the first row at the latest.
+    #[must_use]
+    pub fn schema(&self) -> Option<&SchemaRef> {
+        self.batches.schema()
+    }
+}
+
+/// Rows, until the client has sent all of them. After an error nothing follows.
+impl Stream for Upload {
+    type Item = Result<RecordBatch, FlightError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.batches
+            .poll_next_unpin(context)
+            .map(|batch| batch.map(|batch| batch.map_err(undecodable)))
+    }
+}
+
+impl std::fmt::Debug for Upload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upload")
+            .field("descriptor", &self.descriptor)
+            .finish_non_exhaustive()
+    }
+}
+
+fn undecodable(error: DecodeError) -> FlightError {
+    match error {
+        DecodeError::ExternalError(error) => match error.downcast::<FlightError>() {
+            Ok(ours) => *ours,
+            Err(other) => FlightError::bad_argument(format!("The data cannot be read: {other}")),
+        },
+        other => FlightError::bad_argument(format!("The data cannot be read: {other}")),
+    }
+}
+
+/// Sends rows to a client as they come, without a task: nothing is kept.
+///
+/// # Errors
+/// When Arrow IPC has no form for the columns.
+pub fn send(output: Output) -> Result<DataStream, FlightError> {
+    let encoder = BatchEncoder::new(output.schema().clone()).map_err(FunctionError::from)?;
+    let schema = encoder.schema().message();
+    let batches = output.into_batches();
+    let messages = stream::try_unfold((batches, encoder), |(mut batches, mut encoder)| async move {
+        let Some(batch) = batches.next().await.transpose()? else {
+            return Ok::<_, FlightError>(None);
+        };
+        let messages = encoder.encode(&batch).map_err(FunctionError::from)?;
+        Ok(Some((stream::iter(messages.map(Ok)), (batches, encoder))))
+    });
+    Ok(stream::iter([Ok(schema)]).chain(messages.try_flatten()).boxed())
+}
+
+/// What the client of a method is told, without a task in between.
+impl From<FunctionError> for FlightError {
+    fn from(error: FunctionError) -> Self {
+        match error.into_ending() {
+            CallEnding::Failed(error) => error,
+            CallEnding::Cancelled => Self::new(
+                FlightKind::Cancelled,
+                ErrorInfo::new(ErrorCode::COMMAND_CANCELLED, "The call was cancelled."),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_flight::encode::FlightDataEncoderBuilder;
+    use futures::future;
+
+    use super::*;
+    use crate::function::testing::{numbers, numbers_schema};
+
+    /// What a client sends.
+    fn uploads(descriptor: Option<FlightDescriptor>) -> Uploads<FlightData> {
+        let batches = stream::iter([Ok(numbers(&[1, 2])), Ok(numbers(&[3]))]);
+        FlightDataEncoderBuilder::new()
+            .with_flight_descriptor(descriptor)
+            .build(batches)
+            .map_err(|error| FlightError::bad_argument(error.to_string()))
+            .boxed()
+    }
+
+    #[tokio::test]
+    async fn rows_come_with_their_descriptor() {
+        let descriptor = FlightDescriptor::new_path(vec!["a".into()]);
+        let mut upload = Upload::open(uploads(Some(descriptor.clone())))
+            .await
+            .expect("an upload");
+        assert_eq!(upload.descriptor(), &descriptor);
+        let batches: Vec<_> = upload.by_ref().try_collect().await.expect("rows");
+        assert_eq!(batches, [numbers(&[1, 2]), numbers(&[3])]);
+        assert_eq!(upload.schema(), Some(&numbers_schema()));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_upload_is_a_bad_argument() {
+        let message = async |data| Upload::open(data).await.expect_err("no upload").message().to_owned();
+        assert_eq!(
+            message(stream::empty().boxed()).await,
+            "Stream finished before first message sent"
+        );
+        assert_eq!(message(uploads(None)).await, "Descriptor missing on first message");
+
+        let garbage = FlightData {
+            flight_descriptor: Some(FlightDescriptor::new_cmd("x")),
+            data_header: "no flatbuffer".into(),
+            ..FlightData::default()
+        };
+        let upload = Upload::open(stream::iter([Ok(garbage)]).boxed())
+            .await
+            .expect("a descriptor");
+        let errors: Vec<_> = upload.filter_map(|batch| future::ready(batch.err())).collect().await;
+        assert_eq!(errors[0].code(), Some(ErrorCode::BAD_ARGUMENT));
+        assert!(
+            errors[0].message().starts_with("The data cannot be read: "),
+            "{}",
+            errors[0]
+        );
+    }
+
+    #[tokio::test]
+    async fn rows_are_sent_as_they_come_and_the_error_last() {
+        let rows = stream::iter([Ok(numbers(&[1])), Ok(numbers(&[])), Err(FunctionError::failed("gone"))]);
+        let sent: Vec<_> = send(Output::stream(numbers_schema(), rows))
+            .expect("a stream")
+            .collect()
+            .await;
+        assert_eq!(sent.len(), 4);
+        let error = sent[3].as_ref().expect_err("it breaks");
+        assert_eq!(error.message(), "There was an error while running task: gone");
+        let data = stream::iter(sent).take(3).map_ok(FlightData::from);
+        let data = data.map_err(|error| DecodeError::ExternalError(Box::new(error)));
+        let rows: Vec<_> = FlightRecordBatchStream::new_from_flight_data(data)
+            .try_collect()
+            .await
+            .expect("rows");
+        assert_eq!(rows, [numbers(&[1]), numbers(&[])]);
+    }
+}
