@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::admin::{Health, HealthModule};
-use crate::config::{SettingError, Tables};
+use crate::config::{AnswerSettings, SettingError, Tables};
 use crate::drain::Calls;
 use crate::task::Tasks;
 use crate::telemetry::Metrics;
@@ -26,6 +26,7 @@ pub(crate) struct Offered {
     pub(crate) health: Health,
     pub(crate) metrics: Metrics,
     pub(crate) calls: Calls,
+    pub(crate) answers: AnswerSettings,
 }
 
 impl ServerContext {
@@ -70,6 +71,10 @@ impl ServerContext {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    pub(crate) fn answers(&self) -> &AnswerSettings {
+        &self.0.answers
     }
 
     pub(crate) fn calls(&self) -> &Calls {

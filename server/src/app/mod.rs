@@ -132,6 +132,7 @@ impl Server {
             health: health.clone(),
             metrics: metrics.clone(),
             calls: calls.clone(),
+            answers: server.answers.clone(),
         });
         let dispatcher = Dispatcher::new(context.clone());
         let max_request_bytes = server.answers.max_request_bytes.map_or(result_bytes, saturating);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::task::{Poll, ready};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, Location, Ticket};
 use bytes::Bytes;
@@ -121,9 +121,10 @@ pub(super) fn unknown_totals() -> FlightInfo {
     }
 }
 
-/// A moment so long from now, for clients.
-pub(super) fn in_time(duration: Duration) -> Timestamp {
-    Timestamp::from(SystemTime::now() + duration)
+/// A moment of our clock by the clock that clients have too.
+pub(super) fn moment(instant: Instant) -> Timestamp {
+    let left = instant.saturating_duration_since(Instant::now());
+    Timestamp::from(SystemTime::now() + left)
 }
 
 /// A wait for a task met the deadline of its call.
@@ -151,7 +152,7 @@ fn cancelled(task: TaskId) -> FlightError {
     )
 }
 
-fn no_such_result(id: &str) -> FlightError {
+pub(super) fn no_such_result(id: &str) -> FlightError {
     let message = format!("Unable to serve data for task '{id}'. The task result is not present.");
     FlightError::new(FlightKind::Server, ErrorInfo::new(ErrorCode::INVALID_TICKET, message))
 }

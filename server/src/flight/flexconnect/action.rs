@@ -1,30 +1,44 @@
 //! The actions of the Flight standard that clients end and prolong results with.
 
-use arrow_flight::{Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightInfo};
+use arrow_flight::{
+    Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightInfo,
+    RenewFlightEndpointRequest,
+};
 use bytes::Bytes;
 use prost::Message;
 
 use super::descriptor::Poll;
 use super::{Ticket, answer};
 use crate::error::FlightError;
+use crate::flight::results;
 use crate::task::{Cancelled, Tasks};
 
 const CANCEL: &str = "CancelFlightInfo";
+const RENEW: &str = "RenewFlightEndpoint";
 
 /// What `ListActions` shows.
 pub(super) fn all() -> Vec<ActionType> {
-    vec![ActionType {
-        r#type: CANCEL.to_owned(),
-        description:
-            "Cancel the call of a FlightInfo that GetFlightInfo or PollFlightInfo returned, and forget its result."
-                .to_owned(),
-    }]
+    let action = |name: &str, description: &str| ActionType {
+        r#type: name.to_owned(),
+        description: description.to_owned(),
+    };
+    vec![
+        action(
+            CANCEL,
+            "Cancel the call of a FlightInfo that GetFlightInfo or PollFlightInfo returned, and forget its result.",
+        ),
+        action(
+            RENEW,
+            "Keep the result of a FlightEndpoint for as long as if the call had ended now.",
+        ),
+    ]
 }
 
 /// Does what an action says; the answer is one message.
 pub(super) fn run(tasks: &Tasks, action: &Action) -> Result<Bytes, FlightError> {
     match action.r#type.as_str() {
         CANCEL => cancel(tasks, &read(action)?),
+        RENEW => renew(tasks, read(action)?),
         other => Err(FlightError::Unimplemented(format!(
             "The action '{other}' is not implemented."
         ))),
@@ -49,6 +63,17 @@ fn cancel(tasks: &Tasks, request: &CancelFlightInfoRequest) -> Result<Bytes, Fli
     };
     let result = CancelFlightInfoResult { status: status.into() };
     Ok(result.encode_to_vec().into())
+}
+
+fn renew(tasks: &Tasks, request: RenewFlightEndpointRequest) -> Result<Bytes, FlightError> {
+    let missing =
+        || FlightError::bad_argument("The RenewFlightEndpointRequest does not have an endpoint with a ticket.");
+    let mut endpoint = request.endpoint.ok_or_else(missing)?;
+    let ticket = endpoint.ticket.as_ref().ok_or_else(missing)?;
+    let Ticket { task_id } = Ticket::parse(&ticket.ticket)?;
+    let until = tasks.renew(&task_id).ok_or_else(|| results::no_such_result(&task_id))?;
+    endpoint.expiration_time = Some(results::moment(until));
+    Ok(endpoint.encode_to_vec().into())
 }
 
 /// The task that a FlightInfo tells of: by its ticket, or, while there is none yet, by the descriptor to ask again with.

@@ -20,7 +20,7 @@ pub struct Invocation {
 /// Why a command is none. The texts are part of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
-    /// Not JSON by RFC 8259, or nested deeper than 1024 levels.
+    /// Not JSON by RFC 8259, or nested deeper than 256 levels.
     #[error("Incorrect FlexConnect function invocation. The invocation payload is not a valid JSON.")]
     NotJson,
     /// JSON, but not an object.

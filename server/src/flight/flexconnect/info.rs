@@ -4,6 +4,7 @@ use arrow_flight::{FlightDescriptor, FlightInfo, PollInfo};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::Ticket;
 use super::descriptor::retry_descriptor;
@@ -44,6 +45,7 @@ pub(super) fn of_result(server: &ServerContext, task: &Task, stored: &Stored) ->
 pub(super) fn of_done(server: &ServerContext, task: &Task, stored: &Stored) -> PollInfo {
     PollInfo {
         info: Some(of_result(server, task, stored)),
+        expiration_time: Some(results::moment(server.tasks().expiry(task))),
         ..PollInfo::default()
     }
 }
@@ -59,6 +61,6 @@ pub(super) fn of_pending(task: &Task) -> PollInfo {
         }),
         flight_descriptor: Some(descriptor),
         progress: None,
-        expiration_time: Some(results::in_time(task.time_left())),
+        expiration_time: Some(results::moment(Instant::now() + task.time_left())),
     }
 }

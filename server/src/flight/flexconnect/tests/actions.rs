@@ -1,6 +1,8 @@
 //! The standard's actions.
 
-use arrow_flight::{CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus};
+use arrow_flight::{
+    CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightEndpoint, RenewFlightEndpointRequest,
+};
 use prost::Message as _;
 use rstest::rstest;
 
@@ -27,7 +29,7 @@ async fn actions_are_listed() {
         .into_inner();
     let listed: Vec<_> = listed.try_collect().await.expect("no error");
     let names: Vec<_> = listed.iter().map(|action| action.r#type.as_str()).collect();
-    assert_eq!(names, ["CancelFlightInfo"]);
+    assert_eq!(names, ["CancelFlightInfo", "RenewFlightEndpoint"]);
     assert!(listed.iter().all(|action| !action.description.is_empty()));
 }
 
@@ -68,7 +70,54 @@ async fn a_result_is_forgotten_when_its_flight_is_cancelled() {
     assert_eq!(refusal(kit.act(cancel(info)).await), (Code::Unknown, 1, message));
 }
 
+fn renew(endpoint: FlightEndpoint) -> Action {
+    let request = RenewFlightEndpointRequest {
+        endpoint: Some(endpoint),
+    };
+    Action::new("RenewFlightEndpoint", request.encode_to_vec())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_is_renewed_stays_and_others_go() {
+    let kit = kit();
+    let renewed = kit.info(call("Rows", &Value::Null)).await.expect("an answer");
+    let left = kit.info(call("Rows", &Value::Null)).await.expect("an answer");
+    for _ in 0..3 {
+        sleep(40 * SECOND).await;
+        let endpoint = renewed.endpoint[0].clone();
+        let endpoint = FlightEndpoint::decode(kit.act(renew(endpoint)).await.expect("kept")).expect("an endpoint");
+        assert_eq!(endpoint.ticket, renewed.endpoint[0].ticket);
+        let until = std::time::SystemTime::try_from(endpoint.expiration_time.expect("told")).expect("a time");
+        let kept = until.duration_since(std::time::SystemTime::now()).expect("to come");
+        assert!(kept > 59 * SECOND && kept <= 60 * SECOND, "{kept:?}");
+    }
+    assert_eq!(refusal(kit.get(ticket(&left)).await).1, 4);
+    assert_eq!(
+        rows(kit.get(ticket(&renewed)).await.expect("a stream")).await,
+        [numbers(&[1, 2, 3])]
+    );
+    sleep(61 * SECOND).await;
+    assert_eq!(refusal(kit.get(ticket(&renewed)).await).1, 4);
+    assert_eq!(refusal(kit.act(renew(renewed.endpoint[0].clone())).await).1, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_tell_when_they_expire_if_asked_for() {
+    let mut answers = kit().answers;
+    assert!(!answers.expiration_time);
+    answers.expiration_time = true;
+    let kit = kit_that_tells(answers);
+    let info = kit.info(call("Rows", &Value::Null)).await.expect("an answer");
+    let until = std::time::SystemTime::try_from(info.endpoint[0].expiration_time.expect("told")).expect("a time");
+    let kept = until.duration_since(std::time::SystemTime::now()).expect("to come");
+    assert!(kept > 59 * SECOND && kept <= 60 * SECOND, "{kept:?}");
+}
+
 #[rstest]
+#[case::no_endpoint(
+    Action::new("RenewFlightEndpoint", ""),
+    "The RenewFlightEndpointRequest does not have an endpoint with a ticket."
+)]
 #[case::no_message(Action::new("CancelFlightInfo", &b"\xff"[..]), "The body of the action is not a CancelFlightInfoRequest.")]
 #[case::no_flight(
     Action::new("CancelFlightInfo", ""),

@@ -26,7 +26,7 @@ use tonic::{Code, Request, Response, Status};
 use super::{FlexConnect, Settings};
 use crate::admin::Health;
 use crate::app::{Offered, ServerContext};
-use crate::config::Tables;
+use crate::config::{AnswerSettings, Tables};
 use crate::drain::{Calls, Phase};
 use crate::error::{ErrorInfo, FlightKind};
 use crate::flight::Dispatcher;
@@ -41,10 +41,21 @@ const SECOND: Duration = Duration::from_secs(1);
 struct Kit {
     service: Dispatcher,
     tasks: Tasks,
+    answers: AnswerSettings,
     location: Arc<Mutex<String>>,
 }
 
 fn kit() -> Kit {
+    kit_that_tells(AnswerSettings {
+        expiration_time: false,
+        exact_totals: false,
+        stream_keep_alive: None,
+        reflection: false,
+        max_request_bytes: None,
+    })
+}
+
+fn kit_that_tells(answers: AnswerSettings) -> Kit {
     let rows = Scripted::new("Rows", |_| async { Ok(Output::from(numbers(&[1, 2, 3]))) });
     let sleeps = Scripted::new("Sleeps", |call: Call| async move {
         let seconds = call.parameters.get("seconds").and_then(Value::as_f64).unwrap_or(3600.0);
@@ -94,6 +105,7 @@ fn kit() -> Kit {
         health: Health::new(watch::channel(Phase::Serving).1, Vec::new()),
         metrics: Metrics::new(),
         calls: Calls::default(),
+        answers: answers.clone(),
     }));
     let settings = Settings {
         polling_interval: SECOND,
@@ -102,6 +114,7 @@ fn kit() -> Kit {
     Kit {
         service,
         tasks,
+        answers,
         location,
     }
 }
