@@ -267,6 +267,7 @@ mod tests {
             result_ttl: Duration::from_mins(1),
             call_deadline: Duration::from_mins(1),
             result_bytes: 1 << 20,
+            ..Limits::default()
         });
         let (phase, _) = watch::channel(Phase::Serving);
         let (calls, start) = (Calls::default(), Instant::now());

@@ -99,10 +99,12 @@ fn broken_off(task: TaskId, error: FunctionError, cancelled: Cancelled) -> Fligh
 
 /// The flight of a result: its real columns, the command it came from, one ticket to read it with.
 pub(super) fn flight(server: &ServerContext, task: &Task, stored: &Stored, ticket: Bytes) -> FlightInfo {
+    let tells_expiry = server.answers().expiration_time;
     let endpoint = FlightEndpoint {
         ticket: Some(Ticket { ticket }),
         location: vec![Location { uri: server.location() }],
-        ..FlightEndpoint::default()
+        expiration_time: tells_expiry.then(|| moment(server.tasks().expiry(task))),
+        app_metadata: Bytes::new(),
     };
     FlightInfo {
         schema: stored.schema().encapsulated().clone(),
