@@ -8,6 +8,8 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::{ServerContext, StartError};
+use crate::auth::Verifier;
+use crate::config::Tables;
 use crate::flight::FlightMethods;
 use crate::function::{FlexConnectFunction, FunctionError, Registry, RegistryBuilder};
 
@@ -17,6 +19,7 @@ use crate::function::{FlexConnectFunction, FunctionError, Registry, RegistryBuil
 #[derive(Debug)]
 pub struct Server {
     pub(super) serves: Serves,
+    pub(super) verifier: MakeVerifier,
 }
 
 /// Functions, or a service of one's own.
@@ -30,12 +33,32 @@ pub(super) type Factory = Box<
     dyn FnOnce(ServerContext) -> BoxFuture<'static, Result<Arc<dyn FlightMethods>, FunctionError>> + Send + 'static,
 >;
 
+/// Makes the verifier of a program, where it brings one.
+#[derive(Default)]
+pub(super) struct MakeVerifier(Option<Make>);
+
+type Make = Box<dyn FnOnce(&Tables) -> Result<Arc<dyn Verifier>, FunctionError> + Send>;
+
+impl MakeVerifier {
+    pub(super) fn make(self, settings: &Tables) -> Result<Option<Arc<dyn Verifier>>, StartError> {
+        let made = self.0.map(|make| make(settings)).transpose();
+        made.map_err(StartError::Verifier)
+    }
+}
+
+impl fmt::Debug for MakeVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MakeVerifier").field(&self.0.is_some()).finish()
+    }
+}
+
 /// Collects what a [`Server`] serves: functions ([`Server::builder`]), or the Flight methods of a service
 /// ([`Server::service`]). A server of both would have to guess whom a call is for, so there is no such builder.
 #[derive(Debug)]
 #[must_use]
 pub struct ServerBuilder<S = Functions> {
     serves: S,
+    verifier: MakeVerifier,
 }
 
 /// What a builder of functions has.
@@ -50,6 +73,7 @@ impl Server {
     pub fn builder() -> ServerBuilder {
         ServerBuilder {
             serves: Functions::default(),
+            verifier: MakeVerifier::default(),
         }
     }
 
@@ -87,6 +111,7 @@ impl Server {
         };
         ServerBuilder {
             serves: Methods(Box::new(make)),
+            verifier: MakeVerifier::default(),
         }
     }
 
@@ -102,12 +127,26 @@ impl Server {
     }
 }
 
+impl<S> ServerBuilder<S> {
+    /// Brings a verifier that decides about tokens. `make` reads its settings while the server starts; an error stops the
+    /// start. The configuration must ask for it: `server.token_verification = "CustomVerification"`.
+    pub fn verifier<V: Verifier>(
+        mut self,
+        make: impl FnOnce(&Tables) -> Result<V, FunctionError> + Send + 'static,
+    ) -> Self {
+        let make = |settings: &Tables| make(settings).map(|verifier| Arc::new(verifier) as _);
+        self.verifier = MakeVerifier(Some(Box::new(make)));
+        self
+    }
+}
+
 impl ServerBuilder<Functions> {
     /// Adds a function. Clients see functions in the order they were added.
     pub fn function<F: FlexConnectFunction>(self, function: F) -> Self {
-        let Functions(functions) = self.serves;
+        let Self { serves, verifier } = self;
         Self {
-            serves: Functions(functions.function(function)),
+            serves: Functions(serves.0.function(function)),
+            verifier,
         }
     }
 
@@ -117,6 +156,7 @@ impl ServerBuilder<Functions> {
         let Functions(functions) = self.serves;
         Server {
             serves: Serves::Functions(functions),
+            verifier: self.verifier,
         }
     }
 }
@@ -128,6 +168,7 @@ impl ServerBuilder<Methods> {
         let Methods(make) = self.serves;
         Server {
             serves: Serves::Methods(make),
+            verifier: self.verifier,
         }
     }
 }

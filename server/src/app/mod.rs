@@ -58,6 +58,9 @@ pub enum StartError {
     /// A function failed to load.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The program's own verifier could not be made.
+    #[error("the verifier failed to start: {0}")]
+    Verifier(FunctionError),
     /// The service could not be made.
     #[error("the service failed to start: {0}")]
     Service(FunctionError),
@@ -116,7 +119,7 @@ impl Server {
         let authenticator = Authenticator::start(
             server.authentication.clone(),
             server.pass_credentials,
-            None,
+            self.verifier.make(&Tables::new(tables.clone()))?,
             origin,
             metrics.clone(),
         )
