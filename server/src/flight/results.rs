@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{CallContext, DataStream};
 use crate::app::ServerContext;
 use crate::error::{ErrorCode, ErrorInfo, FlightError, FlightKind};
-use crate::task::{CallEnding, FunctionError, Outcome, Refusal, Stored, Task, TaskId, Waited};
+use crate::task::{CallEnding, FunctionError, Outcome, Refusal, Stored, Task, TaskId, Totals, Waited};
 use crate::telemetry::metrics::StreamMeter;
 
 /// How one kind of service tells that a task was cancelled.
@@ -67,6 +67,10 @@ pub(super) async fn read(server: &ServerContext, id: &str, cancelled: Cancelled)
     let waited = task.wait(task.time_left()).await;
     let stored = result(&task, waited, "DoGet", cancelled)?;
     let reading = tasks.read(&task, stored).map_err(|_| consumed())?;
+    let reading = match server.answers().stream_keep_alive {
+        Some(silence) => reading.keep_alive(silence),
+        None => reading,
+    };
     let id = task.id();
     let messages = reading.map(move |message| message.map_err(|error| broken_off(id, error, cancelled)));
     let meter = server.metrics().kind(task.kind()).stream_opened(arrived);
@@ -100,6 +104,8 @@ fn broken_off(task: TaskId, error: FunctionError, cancelled: Cancelled) -> Fligh
 /// The flight of a result: its real columns, the command it came from, one ticket to read it with.
 pub(super) fn flight(server: &ServerContext, task: &Task, stored: &Stored, ticket: Bytes) -> FlightInfo {
     let tells_expiry = server.answers().expiration_time;
+    let totals = stored.totals().filter(|_| server.answers().exact_totals);
+    let count = |part: fn(Totals) -> usize| totals.and_then(|totals| i64::try_from(part(totals)).ok()).unwrap_or(-1);
     let endpoint = FlightEndpoint {
         ticket: Some(Ticket { ticket }),
         location: vec![Location { uri: server.location() }],
@@ -110,7 +116,9 @@ pub(super) fn flight(server: &ServerContext, task: &Task, stored: &Stored, ticke
         schema: stored.schema().encapsulated().clone(),
         flight_descriptor: Some(FlightDescriptor::new_cmd(task.command().clone())),
         endpoint: vec![endpoint],
-        ..unknown_totals()
+        total_records: count(|totals| totals.rows),
+        total_bytes: count(|totals| totals.bytes),
+        ..FlightInfo::default()
     }
 }
 

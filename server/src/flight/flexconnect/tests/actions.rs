@@ -102,12 +102,16 @@ async fn a_result_that_is_renewed_stays_and_others_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn results_tell_when_they_expire_if_asked_for() {
+async fn results_tell_when_they_expire_and_what_they_are_if_asked_for() {
     let mut answers = kit().answers;
-    assert!(!answers.expiration_time);
-    answers.expiration_time = true;
+    assert!(!answers.expiration_time && !answers.exact_totals);
+    (answers.expiration_time, answers.exact_totals) = (true, true);
     let kit = kit_that_tells(answers);
+    let stream = kit.info(call("Stream", &Value::Null)).await.expect("an answer");
+    assert_eq!((stream.total_records, stream.total_bytes), (-1, -1), "nobody knows yet");
     let info = kit.info(call("Rows", &Value::Null)).await.expect("an answer");
+    assert_eq!(info.total_records, 3);
+    assert!(info.total_bytes > 24, "{}", info.total_bytes);
     let until = std::time::SystemTime::try_from(info.endpoint[0].expiration_time.expect("told")).expect("a time");
     let kept = until.duration_since(std::time::SystemTime::now()).expect("to come");
     assert!(kept > 59 * SECOND && kept <= 60 * SECOND, "{kept:?}");
