@@ -153,36 +153,50 @@ async fn tenants_have_secrets_and_shelves_of_their_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_leaves_cancels_its_work_and_the_drain_waits_for_the_rest() {
+async fn what_is_on_the_shelf_is_counted_and_a_client_that_leaves_cancels_its_work() {
     let (running, metrics) = shelf().await;
     let mut client = client(&running, "acme:sesame").await;
     put(&mut client, "sales", 1000).await.unwrap();
     let text = scrape(metrics).await;
     assert!(
-        text.contains("\nshelf_tables 1\n") && text.contains("\nshelf_rows_total 3000\n"),
+        text.contains("\nshelf_tables 1.0\n") && text.contains("\nshelf_rows_total 3000.0\n"),
         "{text}"
     );
 
     let long = summarise(&mut client, "sales", 60);
     timeout(Duration::from_millis(300), long).await.unwrap_err();
-    put(&mut client, "short", 5).await.unwrap();
+    until(|| running.load().is_idle(), "1000 batches of 60 ms would take a minute").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_the_server_waits_for_work_and_for_its_reader() {
+    let (running, _) = shelf().await;
+    let mut client = client(&running, "acme:sesame").await;
+    put(&mut client, "sales", 5).await.unwrap();
     let mut waiting = client.clone();
-    let waiting = tokio::spawn(async move { summarise(&mut waiting, "short", 100).await });
-    while !scrape(metrics).await.contains("\nshelf_tables 2\n") {}
+    let waiting = tokio::spawn(async move { summarise(&mut waiting, "sales", 100).await });
+    until(|| running.load().running == 1, "the work should begin").await;
     let drained = tokio::spawn(running.drain());
-    let info = timeout(SOON, waiting).await.unwrap().unwrap();
-    let left = timeout(SOON, async {
-        if let Ok(info) = info {
-            read(&mut client, info.endpoint[0].ticket.clone().unwrap())
-                .await
-                .unwrap();
+
+    let info = timeout(SOON, waiting).await.unwrap().unwrap().unwrap();
+    let ticket = info.endpoint[0].ticket.clone().unwrap();
+    // The server asked the connection to go; the next call finds that out, and the one after it has a new one.
+    let sums = match read(&mut client, ticket.clone()).await {
+        Err(_) => read(&mut client, ticket).await.unwrap(),
+        Ok(sums) => sums,
+    };
+    assert_eq!(sums[0].num_rows(), 2);
+    assert!(timeout(SOON, drained).await.unwrap().unwrap().is_idle());
+}
+
+/// Waits for something that happens soon.
+async fn until(happened: impl Fn() -> bool, otherwise: &str) {
+    let waiting = async {
+        while !happened() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        drained.await.unwrap()
-    });
-    assert!(
-        left.await.unwrap().is_idle(),
-        "1000 batches of 60 ms would take a minute"
-    );
+    };
+    timeout(SOON, waiting).await.expect(otherwise);
 }
 
 #[tokio::test(flavor = "multi_thread")]

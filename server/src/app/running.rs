@@ -36,6 +36,12 @@ impl Running {
         &self.location
     }
 
+    /// What its tasks are doing right now.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        self.tasks.load()
+    }
+
     /// Ends the server in order: serves until the news has spread, finishes what runs, lets results be read. Returns
     /// what was still pending when the time was up; idle, normally.
     pub async fn drain(self) -> Load {

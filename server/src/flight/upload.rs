@@ -178,9 +178,11 @@ mod tests {
         assert_eq!(sent.len(), 4);
         let error = sent[3].as_ref().expect_err("it breaks");
         assert_eq!(error.message(), "There was an error while running task: gone");
-        let data = stream::iter(sent).take(3).map_ok(FlightData::from);
-        let data = data.map_err(|error| DecodeError::ExternalError(Box::new(error)));
-        let rows: Vec<_> = FlightRecordBatchStream::new_from_flight_data(data)
+        let data = stream::iter(sent).take(3).then(async |message| {
+            let data = message.expect("rows").into_flight_data().await;
+            data.map_err(|error| DecodeError::ExternalError(Box::new(error)))
+        });
+        let rows: Vec<_> = FlightRecordBatchStream::new_from_flight_data(data.boxed())
             .try_collect()
             .await
             .expect("rows");
