@@ -37,17 +37,16 @@ enum Format {
 
 pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
     let runtime = Runtime::new()?;
-    let functions = match &arguments.server.url {
-        Some(url) => runtime.block_on(async {
+    let functions = if let Some(url) = &arguments.server.url {
+        runtime.block_on(async {
             let connection = remote::connect(url, &arguments.server).await?;
             remote::list(connection).await
-        })?,
-        None => {
-            let config = super::quiet_start(arguments.config)?;
-            let registry = server.into_registry()?;
-            runtime.block_on(load(&registry, config))?;
-            of_registry(&registry)
-        }
+        })?
+    } else {
+        let config = super::quiet_start(arguments.config)?;
+        let registry = server.into_registry()?;
+        runtime.block_on(load(&registry, config))?;
+        of_registry(&registry)
     };
     let text = match arguments.format {
         Format::Table => sections(&functions, io::stdout().is_terminal()),
@@ -82,18 +81,19 @@ fn sections(functions: &[Listed], terminal: bool) -> String {
     let sections: Vec<String> = functions
         .iter()
         .map(|function| {
-            let mut text = format!("{bold}{}{plain}\n", function.name);
-            for (key, value) in function.metadata.iter().filter_map(Value::as_object).flatten() {
-                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                text += &format!("  {key}: {value}\n");
-            }
+            let metadata = function.metadata.iter().filter_map(Value::as_object).flatten();
+            let metadata = metadata.map(|(key, value)| match value.as_str() {
+                Some(text) => format!("  {key}: {text}\n"),
+                None => format!("  {key}: {value}\n"),
+            });
+            let metadata: String = metadata.collect();
             let mut table = new_table(width);
             table.set_header(["column", "type", "nullable"]);
             for field in function.schema.fields() {
                 let nullable = if field.is_nullable() { "yes" } else { "no" };
                 table.add_row([field.name().as_str(), &field.data_type().to_string(), nullable]);
             }
-            text + &table.to_string() + "\n"
+            format!("{bold}{}{plain}\n{metadata}{table}\n", function.name)
         })
         .collect();
     sections.join("\n")

@@ -60,7 +60,7 @@ enum Command {
         call Sales --parameters @request.json --format parquet --output sales.parquet\n  \
         call Sales --url grpc+tls://sales.example.com:17001 --token @token.txt --ca ca.pem\n\n\
         Exit codes: 0 with all rows printed, 1 when the call failed, 2 for wrong usage, 130 after Ctrl-C.")]
-    Call(call::Arguments),
+    Call(Box<call::Arguments>),
     /// Show or check the configuration.
     Config(config::Arguments),
 }
@@ -90,7 +90,7 @@ pub fn run(server: Server) -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Start(arguments) => start::run(server, arguments),
         Command::Functions(arguments) => functions::run(server, arguments),
-        Command::Call(arguments) => call::run(server, arguments),
+        Command::Call(arguments) => call::run(server, *arguments),
         Command::Config(arguments) => config::run(arguments),
     };
     match outcome {

@@ -94,7 +94,7 @@ mod tests {
     use arrow::datatypes::DataType;
     use futures::TryStreamExt as _;
     use rstest::rstest;
-    use serde_json::json;
+    use serde_json::{Map, json};
 
     use super::*;
 
@@ -107,10 +107,7 @@ mod tests {
     }
 
     fn projection(columns: Value) -> Projection {
-        let parameters = json!({ "columns": columns });
-        let Value::Object(parameters) = parameters else {
-            panic!("an object")
-        };
+        let parameters = Map::from_iter([("columns".to_owned(), columns)]);
         Call::new(parameters).projection(&rows().schema())
     }
 

@@ -13,8 +13,8 @@ pub(super) struct Parameters {
     #[arg(short, long = "param", value_name = "KEY=VALUE", value_parser = parse_param)]
     params: Vec<(String, Value)>,
     /// All parameters as a JSON object, or `@` and the path of a file with one.
-    #[arg(long, value_name = "JSON|@FILE", default_value = "{}", hide_default_value = true, value_parser = parse_object)]
-    parameters: Map<String, Value>,
+    #[arg(long = "parameters", value_name = "JSON|@FILE", default_value = "{}", hide_default_value = true, value_parser = parse_object)]
+    all: Map<String, Value>,
     /// The columns that you want, as a hint to the function; GoodData sends one too.
     #[arg(short, long, value_name = "A,B,…", value_delimiter = ',')]
     columns: Vec<String>,
@@ -29,7 +29,7 @@ impl Parameters {
     pub(super) fn into_object(self) -> Map<String, Value> {
         let Self {
             params,
-            mut parameters,
+            all: mut parameters,
             columns,
             context,
         } = self;

@@ -136,7 +136,7 @@ async fn ask(connection: &mut Connection, descriptor: FlightDescriptor) -> Resul
 async fn read(mut connection: Connection, info: FlightInfo) -> Result<Reply, RemoteError> {
     let url = connection.url().to_owned();
     let ticket = info.endpoint.into_iter().find_map(|endpoint| endpoint.ticket);
-    let ticket = ticket.ok_or_else(|| RemoteError::garbled(&url, "a FlightInfo without a ticket"))?;
+    let ticket = ticket.ok_or_else(|| RemoteError::garbled(&url, &"a FlightInfo without a ticket"))?;
     let request = connection.request(ticket);
     let messages = match connection.client().do_get(request).await {
         Ok(messages) => messages.into_inner(),
@@ -151,7 +151,7 @@ async fn read(mut connection: Connection, info: FlightInfo) -> Result<Reply, Rem
         .map_err(|error| RemoteError::of_stream(&url, error))?;
     let schema = match batches.schema() {
         Some(schema) => SchemaRef::clone(schema),
-        None => return Err(RemoteError::garbled(&url, "a stream without a schema")),
+        None => return Err(RemoteError::garbled(&url, &"a stream without a schema")),
     };
     let rest = batches.map_err(move |error| RemoteError::of_stream(&url, error));
     Ok(Reply::Rows {

@@ -68,7 +68,7 @@ impl RemoteError {
         }
     }
 
-    pub(super) fn garbled(url: &str, reason: impl ToString) -> Self {
+    pub(super) fn garbled(url: &str, reason: &impl ToString) -> Self {
         Self::Garbled {
             url: url.to_owned(),
             reason: reason.to_string(),
@@ -96,7 +96,7 @@ impl RemoteError {
     pub(super) fn of_stream(url: &str, error: ClientError) -> Self {
         match error {
             ClientError::Tonic(status) => Self::of_status(url, &status),
-            error => Self::garbled(url, error),
+            error => Self::garbled(url, &error),
         }
     }
 }

@@ -28,7 +28,7 @@ pub(crate) async fn list(mut connection: Connection) -> Result<Vec<Listed>, Remo
         .into_inner();
     let mut functions = Vec::new();
     while let Some(info) = infos.message().await.map_err(refused)? {
-        functions.push(read(info).map_err(|reason| RemoteError::garbled(&url, reason))?);
+        functions.push(read(info).map_err(|reason| RemoteError::garbled(&url, &reason))?);
     }
     Ok(functions)
 }

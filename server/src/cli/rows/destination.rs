@@ -61,7 +61,7 @@ impl Destination {
         match File::create(&partial) {
             Ok(file) => Ok(Out::File(Partial {
                 file: Some(BufWriter::new(file)),
-                partial,
+                name: partial,
                 path,
             })),
             Err(source) => Err(DestinationError::File { path, source }),
@@ -85,7 +85,7 @@ pub(super) enum Out {
 /// A file that is removed again unless it becomes complete.
 pub(super) struct Partial {
     file: Option<BufWriter<File>>,
-    partial: PathBuf,
+    name: PathBuf,
     path: PathBuf,
 }
 
@@ -108,7 +108,7 @@ impl Out {
             Self::Stdout(_) => Ok(()),
             Self::File(file) => {
                 file.file = None;
-                fs::rename(&file.partial, &file.path)
+                fs::rename(&file.name, &file.path)
             }
         }
     }
@@ -135,6 +135,6 @@ impl Write for Out {
 impl Drop for Partial {
     fn drop(&mut self) {
         // Nothing to remove once it has its name; and nobody to tell when it cannot be removed.
-        let _ = fs::remove_file(&self.partial);
+        let _ = fs::remove_file(&self.name);
     }
 }

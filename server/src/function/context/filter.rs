@@ -156,11 +156,13 @@ impl MatchAttributeFilter {
 }
 
 impl Pattern {
-    /// Whether a value passes. The empty value has no text: it passes a negated pattern only. Where the text must be is
-    /// not understood: everything passes, since GoodData filters again.
+    /// Whether a value passes. The empty value has no text: it passes a negated pattern only. Where it is not understood
+    /// where the text must be, everything passes, since GoodData filters again.
     #[must_use]
     pub fn passes(&self, value: Option<&str>) -> bool {
-        let Some(value) = value else { return self.negate };
+        let Some(value) = value else {
+            return self.negate || matches!(self.match_type, MatchType::Other(_));
+        };
         let found = if self.case_sensitive {
             self.match_type.finds(&self.literal, value)
         } else {

@@ -30,11 +30,11 @@ fn reference(id: &str, kind: &str) -> Value {
     json!({"identifier": {"id": id, "type": kind}})
 }
 
-fn filter(filter: Value) -> ReportFilter {
+fn filter(filter: &Value) -> ReportFilter {
     read(&json!({ "filters": [filter] })).filters.remove(0)
 }
 
-fn definition(definition: Value) -> MetricDefinition {
+fn definition(definition: &Value) -> MetricDefinition {
     let metric = json!({"localIdentifier": "m1", "definition": definition});
     read(&json!({ "measures": [metric] })).metrics.remove(0).definition
 }
@@ -75,7 +75,7 @@ fn simple_metrics_aggregate_an_item(#[case] more: Value, #[case] aggregation: Op
     let mut measure = json!({"item": reference("revenue", "fact")});
     let more = more.as_object().expect("an object").clone();
     measure.as_object_mut().expect("an object").extend(more);
-    let MetricDefinition::Simple(metric) = definition(json!({ "measure": measure })) else {
+    let MetricDefinition::Simple(metric) = definition(&json!({ "measure": measure })) else {
         panic!("a simple metric")
     };
     assert_eq!((metric.item.id.as_str(), metric.aggregation), ("revenue", aggregation));
@@ -86,7 +86,7 @@ fn simple_metrics_aggregate_an_item(#[case] more: Value, #[case] aggregation: Op
 fn simple_metrics_may_filter() {
     let filters = json!([{"inline": {"filter": "{label/region} = \"West\""}}]);
     let measure = json!({"item": reference("revenue", "fact"), "computeRatio": true, "filters": filters});
-    let MetricDefinition::Simple(metric) = definition(json!({ "measure": measure })) else {
+    let MetricDefinition::Simple(metric) = definition(&json!({ "measure": measure })) else {
         panic!("a simple metric")
     };
     assert!(metric.compute_ratio);
@@ -101,7 +101,7 @@ fn metrics_of_metrics() {
     let arithmetic =
         json!({"operator": "CHANGE", "measureIdentifiers": [{"localIdentifier": "m1"}, {"localIdentifier": "m2"}]});
     assert_eq!(
-        definition(json!({ "arithmeticMeasure": arithmetic })),
+        definition(&json!({ "arithmeticMeasure": arithmetic })),
         MetricDefinition::Arithmetic(ArithmeticMetric {
             operator: ArithmeticOperator::Change,
             metrics: vec!["m1".to_owned(), "m2".to_owned()],
@@ -112,7 +112,7 @@ fn metrics_of_metrics() {
         "dateAttributes": [{"attribute": reference("date.year", "attribute"), "periodsAgo": 1}],
     });
     assert_eq!(
-        definition(json!({ "overPeriodMeasure": over_period })),
+        definition(&json!({ "overPeriodMeasure": over_period })),
         MetricDefinition::OverPeriod(OverPeriodMetric {
             metric: "m1".to_owned(),
             date_attributes: vec![PeriodAttribute {
@@ -128,7 +128,7 @@ fn metrics_of_metrics() {
             {"dataset": {"localIdentifier": "other"}, "periodsAgo": 2},
         ],
     });
-    let MetricDefinition::PreviousPeriod(metric) = definition(json!({ "previousPeriodMeasure": previous })) else {
+    let MetricDefinition::PreviousPeriod(metric) = definition(&json!({ "previousPeriodMeasure": previous })) else {
         panic!("a previous period")
     };
     let ids: Vec<&str> = metric
@@ -142,7 +142,7 @@ fn metrics_of_metrics() {
 #[test]
 fn filters_on_labels() {
     let positive =
-        filter(json!({"positiveAttributeFilter": {"label": reference("l", "label"), "in": {"values": ["a", null]}}}));
+        filter(&json!({"positiveAttributeFilter": {"label": reference("l", "label"), "in": {"values": ["a", null]}}}));
     let ReportFilter::PositiveAttribute(positive) = positive else {
         panic!("a positive filter")
     };
@@ -155,7 +155,7 @@ fn filters_on_labels() {
         (both, Ref::Object(object("l", "label"))),
     ] {
         let negative = filter(
-            json!({"negativeAttributeFilter": {"label": label, "notIn": {"values": null}, "applyOnResult": true}}),
+            &json!({"negativeAttributeFilter": {"label": label, "notIn": {"values": null}, "applyOnResult": true}}),
         );
         assert_eq!(
             negative,
@@ -167,7 +167,7 @@ fn filters_on_labels() {
     }
 
     let matching = filter(
-        json!({"matchAttributeFilter": {"label": reference("l", "label"), "matchType": "ENDS_WITH", "literal": "X"}}),
+        &&json!({"matchAttributeFilter": {"label": reference("l", "label"), "matchType": "ENDS_WITH", "literal": "X"}}),
     );
     let ReportFilter::MatchAttribute(matching) = matching else {
         panic!("a match filter")
@@ -180,7 +180,7 @@ fn date(more: &Value) -> DateFilter {
     let mut sent = json!({"dataset": reference("date", "dataset"), "granularity": "MONTH"});
     let more = more.as_object().expect("an object").clone();
     sent.as_object_mut().expect("an object").extend(more);
-    let ReportFilter::Date(date) = filter(json!({ "relativeDateFilter": sent })) else {
+    let ReportFilter::Date(date) = filter(&json!({ "relativeDateFilter": sent })) else {
         panic!("a date filter")
     };
     date
@@ -207,13 +207,13 @@ fn filters_on_dates() {
         assert_eq!(date(&incomplete).period, all_time);
     }
     let sent = json!({"allTimeDateFilter": {"dataset": reference("date", "dataset"), "emptyValueHandling": "ONLY"}});
-    let ReportFilter::Date(date) = filter(sent) else {
+    let ReportFilter::Date(date) = filter(&sent) else {
         panic!("a date filter")
     };
     assert_eq!((range(&date), date.empty_values), (None, Some(EmptyValues::Only)));
 
     let sent = json!({"absoluteDateFilter": {"dataset": reference("date", "dataset"), "from": "2025-01-01", "to": "2025-01-31"}});
-    let ReportFilter::Date(date) = filter(sent) else {
+    let ReportFilter::Date(date) = filter(&sent) else {
         panic!("a date filter")
     };
     assert_eq!(
@@ -236,7 +236,7 @@ fn filters_on_metrics() {
     let sent = json!({"comparisonMeasureValueFilter": {
         "measure": metric, "operator": "GREATER_THAN", "value": 100, "treatNullValuesAs": 200, "dimensionality": [{"localIdentifier": "a1"}],
     }});
-    let ReportFilter::MetricValue(comparison) = filter(sent) else {
+    let ReportFilter::MetricValue(comparison) = filter(&sent) else {
         panic!("a metric filter")
     };
     assert_eq!(comparison.metric, Ref::Local("m1".into()));
@@ -244,7 +244,7 @@ fn filters_on_metrics() {
     assert!(comparison.passes(Some(100.5)) && comparison.passes(None) && !comparison.passes(Some(100.0)));
 
     let sent = json!({"rangeMeasureValueFilter": {"measure": metric, "operator": "NOT_BETWEEN", "from": 1, "to": 2}});
-    let ReportFilter::MetricValue(range) = filter(sent) else {
+    let ReportFilter::MetricValue(range) = filter(&sent) else {
         panic!("a metric filter")
     };
     assert!(range.passes(Some(0.9)) && !range.passes(Some(1.0)) && !range.passes(Some(2.0)) && !range.passes(None));
@@ -255,14 +255,14 @@ fn filters_on_metrics() {
     ]);
     for (conditions, passing) in [(conditions, [true, false, true]), (Value::Null, [true, true, true])] {
         let sent = json!({"compoundMeasureValueFilter": {"measure": metric, "conditions": conditions}});
-        let ReportFilter::MetricValue(compound) = filter(sent) else {
+        let ReportFilter::MetricValue(compound) = filter(&sent) else {
             panic!("a metric filter")
         };
         assert_eq!([0.0, 2.0, 5.0].map(|value| compound.passes(Some(value))), passing);
     }
 
     let sent = json!({"rankingFilter": {"measures": [metric], "operator": "TOP", "value": 5}});
-    let ReportFilter::Ranking(ranking) = filter(sent) else {
+    let ReportFilter::Ranking(ranking) = filter(&sent) else {
         panic!("a ranking")
     };
     assert_eq!((ranking.operator, ranking.value), (RankingOperator::Top, 5));
