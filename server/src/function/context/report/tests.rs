@@ -167,7 +167,7 @@ fn filters_on_labels() {
     }
 
     let matching = filter(
-        &&json!({"matchAttributeFilter": {"label": reference("l", "label"), "matchType": "ENDS_WITH", "literal": "X"}}),
+        &json!({"matchAttributeFilter": {"label": reference("l", "label"), "matchType": "ENDS_WITH", "literal": "X"}}),
     );
     let ReportFilter::MatchAttribute(matching) = matching else {
         panic!("a match filter")
