@@ -91,7 +91,8 @@ fn texts_passing(
     values: &ArrayRef,
     passes: impl Fn(Option<&str>) -> bool,
 ) -> Result<Option<BooleanArray>, FunctionError> {
-    if !can_cast_types(values.data_type(), &DataType::Utf8) {
+    // A list would become the text that Arrow shows of it, which is no value of a label.
+    if values.data_type().is_nested() || !can_cast_types(values.data_type(), &DataType::Utf8) {
         return Ok(None);
     }
     let texts = cast(values, &DataType::Utf8)?;

@@ -91,7 +91,7 @@ fn what_may_be_missing_may_also_be_null() {
 #[case(json!({"filters": [{"filterType": "rankingFilter"}]}), "filters[0].filterType: unknown variant `rankingFilter`")]
 #[case(json!({"filters": [{"filterType": "positiveAttributeFilter", "values": []}]}), "filters[0]: missing field `labelIdentifier`")]
 #[case(json!({"filters": {}}), "filters: invalid type: map")]
-fn what_would_be_misread_is_refusal(#[case] more: Value, #[case] reason: &str) {
+fn what_would_be_misread_is_refused(#[case] more: Value, #[case] reason: &str) {
     let error = ExecutionContext::from_json(&context(&more)).expect_err("cannot be read");
     let message = refusal(error);
     assert!(
@@ -253,7 +253,7 @@ fn absolute_ends_are_included(#[case] from: &str, #[case] to: &str, #[case] star
 #[case("2025-01-01 24:00")]
 #[case("2025-01-01 1")]
 #[case("+025-01-01")]
-fn what_is_no_date_is_refusal(#[case] text: &str) {
+fn what_is_no_date_is_refused(#[case] text: &str) {
     let context = parse(&json!({"filters": [absolute(text, "2025-01-31")]}));
     let message = refusal(context.date_range("date").expect_err("no date"));
     assert!(
@@ -293,14 +293,14 @@ fn a_part_of_a_period_is_no_range(#[case] granularity: &str) {
 #[rstest]
 #[case(json!({"timestamp": "yesterday"}), "Incorrect timestamp 'yesterday' in executionContext.")]
 #[case(json!({"timezone": "Mars/Olympus"}), "Unknown timezone 'Mars/Olympus' in executionContext.")]
-fn a_now_that_cannot_be_read_is_refusal(#[case] mut more: Value, #[case] message: &str) {
+fn a_now_that_cannot_be_read_is_refused(#[case] mut more: Value, #[case] message: &str) {
     more["filters"] = json!([relative("DAY", 0, 0)]);
     assert_eq!(refusal(parse(&more).date_range("date").expect_err("no now")), message);
 }
 
 proptest! {
     #[test]
-    fn every_relative_filter_is_a_range_or_refusal(
+    fn every_relative_filter_is_a_range_or_refused(
         granularity in prop::sample::select(vec!["SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR", "ALL_TIME_GRANULARITY"]),
         from in prop_oneof![-1000_i64..1000, any::<i64>()],
         to in prop_oneof![-1000_i64..1000, any::<i64>()],
