@@ -63,6 +63,12 @@ def brisk(farm: Farm) -> Pair:
 
 
 @pytest.fixture(scope="session")
+def talkative(farm: Farm) -> Pair:
+    """Told to tell clients all there is to tell, by settings that the original does not have."""
+    return farm.start("talkative", Config(server={"reflection": True, "expiration_time": True, "exact_totals": True}))
+
+
+@pytest.fixture(scope="session")
 def authority() -> Authority:
     """The CA that clients trust and that servers' certificates come from."""
     return Authority("compat test CA")

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harness import protobuf, wire
+from harness import protobuf, standard, wire
 from harness.answers import Failure, FlightAnswer, Rows
 from harness.caller import POLL_CODE, Caller, Pending, command
 from harness.config import Config
@@ -67,6 +67,10 @@ def _read(ticket: bytes) -> Callable[[Server], object]:
 
 def _call(function: str, **parameters: object) -> Callable[[Server], object]:
     return lambda server: _face(Caller(server).call(function, **parameters))
+
+
+def _garbled(method: str) -> Callable[[Server], object]:
+    return lambda server: standard.refusal(wire.call(server, method, b"\xff\xff\xff"))
 
 
 def _leaks_traceback(method: str, request: bytes) -> Callable[[Server], object]:
@@ -164,6 +168,12 @@ ANSWERS = [
             (_SERVER, _BAD, False),
         )
         for text in ("[]", "5", '"text"', '{"task_id":5}', '{"task_id":true}')
+    ),
+    *(
+        Difference(
+            1, f"bytes that are no request of {method}", _garbled(method), ("INTERNAL", None), ("INTERNAL", _BAD)
+        )
+        for method in ("ListFlights", "GetFlightInfo", "DoGet")
     ),
     *(
         Difference(

@@ -1,6 +1,7 @@
 """Each difference that is meant to be there, and that it is no other."""
 
 import pytest
+from additions import ADDITIONS, Addition
 from differences import ANSWERS, STARTS, Difference, Start
 from harness.farm import Farm
 from harness.pair import Pair
@@ -12,6 +13,14 @@ def test_answers(request: pytest.FixtureRequest, difference: Difference) -> None
     pair: Pair = request.getfixturevalue(difference.on)
     expected = {"python": difference.python, "ours": difference.ours}
     for kind, answer in pair.ask(difference.ask).items():
+        assert answer == expected[kind], kind
+
+
+@pytest.mark.parametrize("addition", ADDITIONS, ids=lambda each: each.title)
+def test_additions(request: pytest.FixtureRequest, addition: Addition) -> None:
+    pair: Pair = request.getfixturevalue(addition.on)
+    expected = {"python": addition.python, "ours": addition.ours}
+    for kind, answer in pair.ask(addition.ask).items():
         assert answer == expected[kind], kind
 
 

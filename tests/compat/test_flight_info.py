@@ -146,11 +146,6 @@ def test_a_long_name_is_cut_in_the_message(plain: Pair) -> None:
     assert failure == bad_argument(f"Unsupported FlexConnect function '{'n' * 5_000}'."[:256] + " [truncated]")
 
 
-def test_bytes_that_are_no_message_are_an_internal_error(plain: Pair) -> None:
-    for answer in plain.ask(lambda server: wire.call(server, "GetFlightInfo", b"\xff\xff\xff")).values():
-        assert (answer.status, answer.trailers) == ("INTERNAL", {})
-
-
 @pytest.mark.parametrize(
     ("function", "parameters"),
     [("Sleeper", {"seconds": 20}), ("Stubborn", {})],

@@ -16,6 +16,7 @@ FUNCTIONS = [
     *("Fail", "Panic", "Exit"),
     *("Sleeper", "Stubborn", "LateLoader"),
     *("Echo", "Settings", "Context"),
+    "Stored",
 ]
 
 

@@ -210,7 +210,7 @@ def test_a_queued_call_is_dropped_when_it_is_cancelled(brisk: Pair) -> None:
     def ask(server: Server) -> tuple:
         caller = _polling(server)
         first = [caller.start("Stubborn", key=f"busy-{n}") for n in range(2)]
-        queued = caller.start("Sleeper", key="queued", seconds=20)
+        queued = caller.start("Stubborn", key="queued")
         cancelled = caller.info(queued.cancel)
         asked = caller.info(queued.retry)
         for n in range(2):

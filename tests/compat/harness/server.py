@@ -14,7 +14,7 @@ from harness.waiting import PATIENCE_SECONDS, wait_until
 
 Kind = Literal["python", "ours"]
 
-_PYTHON_MODULES = [f"compat_functions.{name}" for name in ("tables", "streams", "failures", "tasks", "inputs")]
+_PYTHON_MODULES = [f"compat_functions.{name}" for name in ("tables", "streams", "failures", "tasks", "inputs", "files")]
 _PYTHON_PATH = Path(__file__).parent.parent / "python"
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")
 

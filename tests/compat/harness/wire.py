@@ -49,10 +49,11 @@ def call(
     *headers: Header,
     compression: grpc.Compression | None = None,
     service: str = "arrow.flight.protocol.FlightService",
+    shape: str | None = None,
 ) -> WireAnswer:
-    """Calls a method with one message that is already encoded."""
+    """Calls a method with one message that is already encoded; `shape` is that of a method that is not Flight's."""
     unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-    shape = METHODS.get(method, "unary_unary")
+    shape = shape or METHODS.get(method, "unary_unary")
     with grpc.insecure_channel(f"127.0.0.1:{server.port}", unlimited) as channel:
         stub = getattr(channel, shape)(f"/{service}/{method}", **_BYTES)
         options = {"timeout": _TIMEOUT_SECONDS, "metadata": headers, "compression": compression}

@@ -1,6 +1,7 @@
 //! A server with functions of every kind, good and bad. `python/compat_functions` holds the same ones in Python.
 
 mod failures;
+mod files;
 mod inputs;
 mod nested;
 mod sample;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         .function(tasks::LateLoader)
         .function(inputs::Echo)
         .function(inputs::Settings::default())
-        .function(inputs::Context);
+        .function(inputs::Context)
+        .function(files::Stored);
     cli::run(server.build())
 }

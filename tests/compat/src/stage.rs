@@ -23,13 +23,15 @@ pub(crate) fn load(context: &LoadContext) -> Result<(), FunctionError> {
     Ok(())
 }
 
+/// A file on the stage, where there is one.
+pub(crate) fn path(name: &str) -> Option<PathBuf> {
+    FOLDER.get().map(|folder| folder.join(name))
+}
+
 /// Appends one line to the journal.
 pub(crate) fn note(key: &str, event: &str) -> Result<(), FunctionError> {
-    if let Some(folder) = FOLDER.get() {
-        let mut journal = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(folder.join("journal"))?;
+    if let Some(journal) = path("journal") {
+        let mut journal = OpenOptions::new().create(true).append(true).open(journal)?;
         journal.write_all(format!("{key} {event}\n").as_bytes())?;
     }
     Ok(())
@@ -37,7 +39,7 @@ pub(crate) fn note(key: &str, event: &str) -> Result<(), FunctionError> {
 
 /// Blocks until the file exists; false when it does not within half a minute.
 pub(crate) fn wait_for(name: &str) -> bool {
-    let Some(file) = FOLDER.get().map(|folder| folder.join(name)) else {
+    let Some(file) = path(name) else {
         return true;
     };
     let begin = Instant::now();
