@@ -5,6 +5,17 @@ use std::net::SocketAddr;
 use crate::config::{Authentication, ServerSection};
 use crate::net::descriptors;
 
+/// Says what starts, with which configuration.
+pub(super) fn starting(effective: &impl std::fmt::Display) {
+    tracing::info!(
+        platform = std::env::consts::OS,
+        arrow_version = arrow::ARROW_VERSION,
+        server_version = env!("CARGO_PKG_VERSION"),
+        json.config = %effective,
+        "server_startup"
+    );
+}
+
 /// Says where the server is, and what about that is doubtful.
 pub(super) fn announce(server: &ServerSection, address: SocketAddr, location: &str) {
     let tls = server.tls.is_some();

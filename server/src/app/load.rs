@@ -47,11 +47,11 @@ impl Checked {
                 Ok(Arc::new(FlexConnect::new(registry, settings)))
             }
             Self::Methods(make) => {
-                let made = AssertUnwindSafe(async move { make(context).await })
-                    .catch_unwind()
-                    .await;
-                let made = made.unwrap_or_else(|_| Err(FunctionError::failed("it panicked")));
-                let methods = made.map_err(StartError::Service)?;
+                let making = AssertUnwindSafe(async move { make(context).await }).catch_unwind();
+                let outcome = making
+                    .await
+                    .unwrap_or_else(|_| Err(FunctionError::failed("it panicked")));
+                let methods = outcome.map_err(StartError::Service)?;
                 tracing::info!("rpc_enabled");
                 Ok(methods)
             }

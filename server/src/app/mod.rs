@@ -22,7 +22,7 @@ use crate::admin::{self, Health, OpenError, Pulse, Status};
 use crate::auth::{AuthError, Authenticator};
 use crate::config::{Config, Tables, TaskSettings};
 use crate::drain::{Calls, Phase};
-use crate::flight::{self, Dispatcher, FlightServer, Fork};
+use crate::flight::{self, Dispatcher, Fork};
 use crate::function::{FunctionError, LoadContext, LoadError, RegistryError};
 use crate::memory::{self, ResultBytes, Room, Spill, SpillError, System};
 use crate::net::{self, Advertised, BindError, TlsError};
@@ -82,13 +82,7 @@ impl Server {
             effective,
             origin,
         } = config;
-        tracing::info!(
-            platform = std::env::consts::OS,
-            arrow_version = arrow::ARROW_VERSION,
-            server_version = env!("CARGO_PKG_VERSION"),
-            json.config = %effective,
-            "server_startup"
-        );
+        announce::starting(&effective);
         let serves = Checked::new(self.serves)?;
         let metrics = Metrics::new();
         let (tls, following_tls) = server
@@ -139,16 +133,16 @@ impl Server {
         });
         let dispatcher = Dispatcher::new(context.clone());
         let max_request_bytes = server.answers.max_request_bytes.map_or(result_bytes, saturating);
-        let reflection = server.answers.reflection.then(flight::reflection).transpose();
-        let guarded = Fork {
-            prefix: flight::REFLECTION,
-            matching: reflection.map_err(StartError::Reflection)?,
-            others: FlightServer::new(dispatcher.clone(), max_request_bytes),
-        };
+        let guarded = flight::service(dispatcher.clone(), max_request_bytes, server.answers.reflection);
         let service = Fork {
             prefix: flight::HEALTH,
             matching: Some(flight::health(health, phases.clone())),
-            others: net::stack::stack(guarded, phases.clone(), authenticator, metrics.clone()),
+            others: net::stack::stack(
+                guarded.map_err(StartError::Reflection)?,
+                phases.clone(),
+                authenticator,
+                metrics.clone(),
+            ),
         };
         let [flight_pulse, tasks_pulse] = pulses;
         let accepting = tokio::spawn(net::accept::serve(
@@ -191,7 +185,6 @@ async fn beat(tasks: Tasks, pulse: Pulse) {
     }
 }
 
-/// A number of bytes that this machine can count.
 /// Where results may go.
 fn room(settings: &TaskSettings) -> Result<Room, SpillError> {
     let ResultBytes { bytes, source } = ResultBytes::resolve(settings.result_bytes, &System::ask());
@@ -201,6 +194,7 @@ fn room(settings: &TaskSettings) -> Result<Room, SpillError> {
     Ok(Room::new(saturating(bytes), spill.transpose()?))
 }
 
+/// A number of bytes that this machine can count.
 fn saturating(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }

@@ -12,11 +12,31 @@ use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
 use tower::Service;
 
-use super::{Dispatcher, do_get, unreadable};
+use super::{Dispatcher, Fork, do_get, reflection, unreadable};
+
+/// What only known callers reach: Flight, and reflection when it is asked for.
+pub(crate) fn service<B>(
+    dispatcher: Dispatcher,
+    max_request_bytes: usize,
+    reflection: bool,
+) -> Result<
+    impl Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    reflection::Error,
+>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
+{
+    Ok(Fork {
+        prefix: reflection::PREFIX,
+        matching: reflection.then(reflection::services).transpose()?,
+        others: FlightServer::new(dispatcher, max_request_bytes),
+    })
+}
 
 /// The RPC methods as an HTTP service.
 #[derive(Clone)]
-pub(crate) struct FlightServer {
+struct FlightServer {
     dispatcher: Dispatcher,
     tonic: FlightServiceServer<Dispatcher>,
     max_request_bytes: usize,
@@ -24,7 +44,7 @@ pub(crate) struct FlightServer {
 
 impl FlightServer {
     /// Large answers, requests up to a limit and perhaps compressed, answers never compressed.
-    pub(crate) fn new(dispatcher: Dispatcher, max_request_bytes: usize) -> Self {
+    fn new(dispatcher: Dispatcher, max_request_bytes: usize) -> Self {
         let tonic = FlightServiceServer::new(dispatcher.clone())
             .max_decoding_message_size(max_request_bytes)
             .max_encoding_message_size(usize::MAX)

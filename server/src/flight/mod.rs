@@ -21,12 +21,11 @@ mod upload;
 
 pub use body::DataStream;
 pub use call::CallContext;
-pub(crate) use dispatch::FlightServer;
+pub(crate) use dispatch::service;
 pub(crate) use flexconnect::POLLABLE;
 pub use flexconnect::{CommandError, FlexConnect, Invocation, Settings, Ticket, TicketError};
 pub(crate) use fork::Fork;
 pub(crate) use health::{SERVICE as HEALTH, service as health};
 pub use methods::{Answers, FlightMethods, Uploads};
-pub(crate) use reflection::{PREFIX as REFLECTION, services as reflection};
 pub(crate) use rpc::Dispatcher;
 pub use upload::{Upload, send};

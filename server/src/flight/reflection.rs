@@ -2,19 +2,20 @@
 
 mod schema;
 
+use tonic_reflection::server::Builder;
+pub(super) use tonic_reflection::server::Error;
 use tonic_reflection::server::v1::{ServerReflection as V1, ServerReflectionServer as V1Server};
 use tonic_reflection::server::v1alpha::{ServerReflection as V1Alpha, ServerReflectionServer as V1AlphaServer};
-use tonic_reflection::server::{Builder, Error};
 
 use super::Fork;
 
 /// Calls that belong here, of either version of the protocol.
-pub(crate) const PREFIX: &str = "/grpc.reflection.";
+pub(super) const PREFIX: &str = "/grpc.reflection.";
 
 const V1_PREFIX: &str = "/grpc.reflection.v1.";
 
 /// The reflection services of both versions: older tools know the first only.
-pub(crate) fn services() -> Result<Fork<V1Server<impl V1>, V1AlphaServer<impl V1Alpha>>, Error> {
+pub(super) fn services() -> Result<Fork<V1Server<impl V1>, V1AlphaServer<impl V1Alpha>>, Error> {
     let builder = || {
         Builder::configure()
             .register_file_descriptor_set(schema::files())

@@ -84,9 +84,9 @@ fn keep<T: Send + 'static>(call: Arc<CallContext>, answers: Answers<T>) -> Answe
 }
 
 /// The answers for tonic.
-fn stream<T: Send + 'static>(call: Arc<CallContext>, answers: Answers<T>) -> Answer<Messages<T>> {
+fn stream<T: Send + 'static>(call: Arc<CallContext>, answers: Answers<T>) -> Response<Messages<T>> {
     let messages = keep(call, answers).map(|answer| answer.map_err(Status::from));
-    Ok(Response::new(messages.boxed()))
+    Response::new(messages.boxed())
 }
 
 /// What the client sends, with the errors of our protocol.
@@ -109,7 +109,7 @@ impl FlightService for Dispatcher {
     async fn list_flights(&self, request: Request<Criteria>) -> Answer<Self::ListFlightsStream> {
         let Begun { call, methods, message } = self.begin(request)?;
         let flights = methods.list_flights(&call, message).await?;
-        stream(call, flights)
+        Ok(stream(call, flights))
     }
 
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Answer<FlightInfo> {
@@ -137,31 +137,31 @@ impl FlightService for Dispatcher {
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Answer<Self::DoPutStream> {
         let Begun { call, methods, message } = self.begin(request)?;
         let results = methods.do_put(&call, uploads(message)).await?;
-        stream(call, results)
+        Ok(stream(call, results))
     }
 
     async fn do_exchange(&self, request: Request<Streaming<FlightData>>) -> Answer<Self::DoExchangeStream> {
         let Begun { call, methods, message } = self.begin(request)?;
         let data = methods.do_exchange(&call, uploads(message)).await?;
-        stream(call, data.then(contiguous).boxed())
+        Ok(stream(call, data.then(contiguous).boxed()))
     }
 
     async fn do_action(&self, request: Request<Action>) -> Answer<Self::DoActionStream> {
         let Begun { call, methods, message } = self.begin(request)?;
         let results = methods.do_action(&call, message).await?;
-        stream(call, results)
+        Ok(stream(call, results))
     }
 
     async fn list_actions(&self, request: Request<Empty>) -> Answer<Self::ListActionsStream> {
         let Begun { call, methods, .. } = self.begin(request)?;
         let actions = methods.list_actions(&call).await?;
-        stream(call, stream::iter(actions.into_iter().map(Ok)).boxed())
+        Ok(stream(call, stream::iter(actions.into_iter().map(Ok)).boxed()))
     }
 
     async fn handshake(&self, request: Request<Streaming<HandshakeRequest>>) -> Answer<Self::HandshakeStream> {
         let Begun { call, methods, message } = self.begin(request)?;
         let responses = methods.handshake(&call, uploads(message)).await?;
-        stream(call, responses)
+        Ok(stream(call, responses))
     }
 }
 

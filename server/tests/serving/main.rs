@@ -23,6 +23,8 @@ mod idle;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod services;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod wire;

@@ -376,6 +376,6 @@ mod tests {
         for method in &files.file[1].service[0].method {
             assert!(messages.contains(method.input_type()) && messages.contains(method.output_type()));
         }
-        crate::flight::reflection().expect("the files can be served");
+        super::super::services().expect("the files can be served");
     }
 }
