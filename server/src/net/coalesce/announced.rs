@@ -87,7 +87,7 @@ pub(in crate::net) struct Announced<B> {
     body: B,
     id: u64,
     notices: Notices,
-    announced: bool,
+    told: bool,
 }
 
 impl<B> Announced<B> {
@@ -96,7 +96,7 @@ impl<B> Announced<B> {
             body,
             id: notices.0.bodies.fetch_add(1, Ordering::Relaxed),
             notices: notices.clone(),
-            announced: false,
+            told: false,
         }
     }
 }
@@ -112,7 +112,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Announced<B> {
             && data.len() >= LARGE
         {
             self.notices.announce(self.id, data);
-            self.announced = true;
+            self.told = true;
         }
         frame
     }
@@ -129,7 +129,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Announced<B> {
 /// What is still on its way then is copied.
 impl<B> Drop for Announced<B> {
     fn drop(&mut self) {
-        if self.announced {
+        if self.told {
             self.notices.withdraw(self.id);
         }
     }
