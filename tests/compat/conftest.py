@@ -31,6 +31,13 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"{_VARIABLE}={path} is not a program: {_BUILD}")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what is about our server alone when that is not there."""
+    if config.getoption("--only") == "python":
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("ours")])
+        items[:] = [item for item in items if not item.get_closest_marker("ours")]
+
+
 @pytest.fixture(scope="session")
 def farm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     """Starts servers; at the end every one of them must have ended with exit code 0."""

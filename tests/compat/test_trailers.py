@@ -1,11 +1,12 @@
 """Errors on the wire: status, message and trailers, byte for byte."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from harness import wire
 from harness.answers import mask
-from harness.caller import POLLABLE, command
+from harness.caller import POLLABLE, Caller, command
 from harness.pair import Pair
 from harness.server import Server
 from harness.wire import WireAnswer
@@ -112,6 +113,36 @@ def test_a_descriptor_of_unknown_type_has_no_error_info(plain: Pair) -> None:
 def test_success_has_no_trailers_of_its_own(plain: Pair) -> None:
     answer = plain.agree(lambda server: _status(_info(server, command("Table"))))
     assert answer == ("OK", "", {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "word", "info"),
+    [
+        ("value", "UNKNOWN", b"Failed", {"msg": "the stream met a bad value", "code": 1}),
+        (
+            "runtime",
+            "UNKNOWN",
+            b"Failed",
+            {"msg": "There was an error while running task: the stream broke", "code": 5},
+        ),
+        (
+            "flight",
+            "UNAVAILABLE",
+            b"Unavailable",
+            {"msg": "the source went away", "detail": "mid-stream", "code": 1500, "body": "Ym9keQ=="},
+        ),
+    ],
+)
+def test_an_error_behind_rows(plain: Pair, kind: str, status: str, word: bytes, info: dict) -> None:
+    """GD-3: the original says what went wrong, and loses the ErrorInfo."""
+    for server in plain.servers:
+        ticket = Caller(server).submit(command("FailingStream", kind=kind, batches=[2, 3]))
+        answer = wire.call(server, "DoGet", wire.ticket(ticket))
+        assert len(answer.messages) == 3, server.kind
+        if server.kind == "ours":
+            assert answer == replace(_described(status, word, **info), messages=answer.messages)
+        else:
+            assert "grpc-status-details-bin" not in answer.trailers
 
 
 @pytest.mark.parametrize("size", [100, 1_000, 2_000])

@@ -32,6 +32,7 @@ class Server:
 
     def __init__(self, kind: Kind, command: list[str], config: Config, folder: Path) -> None:
         self.kind: Kind = kind
+        self._folder = folder
         self.stage = folder / "stage"
         self.stage.mkdir(parents=True)
         self.port, self.health_port, self.metrics_port = ports = free_ports()
@@ -57,6 +58,10 @@ class Server:
 
     def __repr__(self) -> str:
         return f"{self.kind} server, pid {self.process.pid}, port {self.port}"
+
+    def write(self, name: str, text: str) -> None:
+        """Replaces one of the further files of the configuration."""
+        (self._folder / name).write_text(text)
 
     @property
     def output(self) -> str:

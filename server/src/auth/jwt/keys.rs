@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 use super::check::Reject;
 use super::source::{JwksError, Source};
 use crate::config::KeySet as Place;
+use crate::reload;
 use crate::telemetry::metrics::Reloaded;
 use crate::telemetry::{Metrics, chain};
 
@@ -165,8 +166,29 @@ impl Keys {
         *self.read.lock().await = None;
     }
 
-    /// Reads the keys every `period`; sooner after a failure, each pause twice as long as the one before.
+    /// Keeps the keys fresh: a file is followed, an issuer is asked every `period`.
     pub(super) async fn keep_fresh(self: Arc<Self>, period: Duration) {
+        match self.source {
+            Source::File(_) => self.follow().await,
+            Source::Url { .. } => self.ask_again(period).await,
+        }
+    }
+
+    /// Takes the keys of a file soon after it changed: one that is taken out of it is not to be trusted any longer.
+    async fn follow(&self) {
+        let mut told = Some(Vec::new());
+        loop {
+            sleep(reload::PERIOD).await;
+            let seen = self.source.read().await;
+            if seen.as_ref().ok() != told.as_ref() {
+                told = seen.as_ref().ok().cloned();
+                let _ = self.take(seen);
+            }
+        }
+    }
+
+    /// Reads the keys every `period`; sooner after a failure, each pause twice as long as the one before.
+    async fn ask_again(&self, period: Duration) {
         let mut pause = period;
         if self.current.load().is_none() {
             pause = PAUSE.min(period);
@@ -189,11 +211,12 @@ impl Keys {
     }
 
     async fn fetch(&self) -> Result<(), JwksError> {
-        let outcome = match self.source.read().await {
-            Ok(text) => KeySet::parse(&text, &self.allowed),
-            Err(error) => Err(error),
-        };
-        match outcome {
+        self.take(self.source.read().await)
+    }
+
+    /// Exchanges the keys for those of this text.
+    fn take(&self, text: Result<Vec<u8>, JwksError>) -> Result<(), JwksError> {
+        match text.and_then(|text| KeySet::parse(&text, &self.allowed)) {
             Ok(keys) => {
                 tracing::debug!(source = %self.source, keys = keys.0.len(), "jwks_read");
                 self.current.store(Some(Arc::new(keys)));

@@ -247,6 +247,35 @@ fn only_public_keys_for_signatures_are_used() {
     assert!(KeySet::parse(set(&[signer.public()]).as_bytes(), &only_rsa).is_err());
 }
 
+#[tokio::test(start_paused = true)]
+async fn keys_follow_their_file_long_before_the_refresh() {
+    let old = Signer::new(Algorithm::ES256, "old");
+    let new = Signer::new(Algorithm::ES256, "new");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let write = |text: &str| std::fs::write(file.path(), text).unwrap();
+    write(&set(&[old.public(), new.public()]));
+    let verifier = JwtVerifier::start(&settings(Place::File(file.path().to_owned())), Metrics::new())
+        .await
+        .unwrap();
+    let admits = async |signer: &Signer| verifier.identify(&signer.sign(&claims(json!({})))).await.is_ok();
+    let wait = || tokio::time::sleep(Duration::from_secs(10));
+    assert!(admits(&old).await);
+
+    write(&set(&[new.public()]));
+    wait().await;
+    assert!(!admits(&old).await, "what is no more in the file is trusted no more");
+    assert!(admits(&new).await);
+
+    for broken in ["{", ""] {
+        write(broken);
+        wait().await;
+        assert!(admits(&new).await, "a broken file leaves the last good keys");
+    }
+    write(&set(&[old.public()]));
+    wait().await;
+    assert!(admits(&old).await);
+}
+
 #[tokio::test]
 async fn a_file_must_hold_keys_at_the_start() {
     let start = async |path: &str| JwtVerifier::start(&settings(Place::File(path.into())), Metrics::new()).await;

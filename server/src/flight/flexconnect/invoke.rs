@@ -7,7 +7,7 @@ use arrow_flight::FlightInfo;
 use bytes::Bytes;
 
 use super::descriptor::Poll;
-use super::{FlexConnect, Invocation, answer, info};
+use super::{FlexConnect, Invocation, Refused, answer, info};
 use crate::error::FlightError;
 use crate::flight::{CallContext, results};
 use crate::function::{Call, FunctionCall, RegisteredFunction};
@@ -101,10 +101,8 @@ impl FlexConnect {
     fn submit(&self, call: &CallContext, command: Bytes) -> Result<Arc<Task>, FlightError> {
         let submitted = self.try_submit(call, command);
         if let Err(error) = &submitted
-            && let Some(suppressed) = self.refusals.admit()
+            && let Some(Refused { code, suppressed }) = self.refused(error)
         {
-            let code = error.code().map(|code| code.to_string());
-            let suppressed = (suppressed > 0).then_some(suppressed);
             tracing::info!(code, suppressed, exception = %error, "flexconnect_fun_submit_failed");
         }
         submitted

@@ -58,6 +58,22 @@ impl FlexConnect {
             refusals: RateLimit::new(LOGGED_REFUSALS),
         }
     }
+
+    /// What the log says of a call that is refused; `None` where it has said enough.
+    fn refused(&self, error: &FlightError) -> Option<Refused> {
+        let suppressed = self.refusals.admit()?;
+        Some(Refused {
+            code: error.code().map(|code| code.to_string()),
+            suppressed: (suppressed > 0).then_some(suppressed),
+        })
+    }
+}
+
+/// A refused call, for the log.
+struct Refused {
+    code: Option<String>,
+    /// How many others were not logged before.
+    suppressed: Option<u64>,
 }
 
 #[async_trait]
@@ -114,8 +130,13 @@ impl FlightMethods for FlexConnect {
     }
 
     async fn do_get(&self, call: &CallContext, ticket: FlightTicket) -> Result<DataStream, FlightError> {
-        let Ticket { task_id } = Ticket::parse(&ticket.ticket)?;
-        results::read(call.server(), &task_id, answer::task_was_cancelled).await
+        let data = open(call, &ticket).await;
+        if let Err(error) = &data
+            && let Some(Refused { code, suppressed }) = self.refused(error)
+        {
+            tracing::info!(code, suppressed, exception = %error, "do_get_failed");
+        }
+        data
     }
 
     async fn do_action(&self, call: &CallContext, action: Action) -> Result<Answers<ActionResult>, FlightError> {
@@ -126,6 +147,12 @@ impl FlightMethods for FlexConnect {
     async fn list_actions(&self, _: &CallContext) -> Result<Vec<ActionType>, FlightError> {
         Ok(action::all())
     }
+}
+
+/// The data of a ticket.
+async fn open(call: &CallContext, ticket: &FlightTicket) -> Result<DataStream, FlightError> {
+    let Ticket { task_id } = Ticket::parse(&ticket.ticket)?;
+    results::read(call.server(), &task_id, answer::task_was_cancelled).await
 }
 
 #[cfg(test)]
