@@ -8,6 +8,7 @@ from harness.answers import Schema
 from harness.caller import Caller, Pending, command
 from harness.server import Server
 from harness.standard import CANCELLED, CANCELLING, Poll
+from pyarrow import flight
 
 _FLIGHT = "arrow.flight.protocol.FlightService"
 _UNIMPLEMENTED = ("UNIMPLEMENTED", None)
@@ -37,8 +38,8 @@ def _schema(descriptor: bytes) -> Callable[[Server], object]:
 def _schemas_of_all(server: Server) -> object:
     """Whether GetSchema tells of every function what ListFlights does."""
     flights = Caller(server).flights()
-    schemas = [standard.schema(server, wire.descriptor(flight.descriptor[1])) for flight in flights]
-    return schemas[0] if isinstance(schemas[0], tuple) else schemas == [flight.schema for flight in flights]
+    schemas = [standard.schema(server, wire.descriptor(each.descriptor[1])) for each in flights]
+    return schemas[0] if isinstance(schemas[0], tuple) else schemas == [each.schema for each in flights]
 
 
 def _poll(server: Server, function: str, **parameters: object) -> Poll | standard.Refused:
@@ -116,6 +117,20 @@ def _told(server: Server) -> object:
     return endpoint.expires, answer.totals[0], answer.totals[1] > 0
 
 
+def _quiet_stream(server: Server) -> object:
+    """The lengths of the batches around a silence, each of them once."""
+    caller = Caller(server)
+    ticket = flight.Ticket(caller.submit(command("Trickle", key="quiet")))
+    with caller.connect() as client:
+        reader = client.do_get(ticket, caller.options())
+        lengths = [reader.read_chunk().data.num_rows]
+        if server.kind == "ours":
+            lengths.append(reader.read_chunk().data.num_rows)
+        server.release("release-quiet")
+        lengths += [chunk.data.num_rows for chunk in reader]
+    return list(dict.fromkeys(lengths))
+
+
 def _reflected(server: Server) -> object:
     """Whether the list of services that reflection gives has Flight in it."""
     request = protobuf.text(7, b"*")
@@ -175,5 +190,6 @@ ADDITIONS = [
     Addition("reflection that is not asked for", _reflected, _UNIMPLEMENTED),
     Addition("reflection", _reflected, ours=True, on="talkative"),
     Addition("expiry and totals", _told, (True, 3, True), (False, -1, False), on="talkative"),
+    Addition("a stream that is quiet for a while", _quiet_stream, [2, 0, 1], [2, 1], on="talkative"),
     Addition("a call beside a crowd of another function", _beside_a_crowd, (-1, -1), "waits", on="brisk"),
 ]

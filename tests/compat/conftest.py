@@ -72,7 +72,8 @@ def brisk(farm: Farm) -> Pair:
 @pytest.fixture(scope="session")
 def talkative(farm: Farm) -> Pair:
     """Told to tell clients all there is to tell, by settings that the original does not have."""
-    return farm.start("talkative", Config(server={"reflection": True, "expiration_time": True, "exact_totals": True}))
+    server = {"reflection": True, "expiration_time": True, "exact_totals": True, "stream_keep_alive_sec": 0.2}
+    return farm.start("talkative", Config(server=server))
 
 
 @pytest.fixture(scope="session")

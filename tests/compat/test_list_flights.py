@@ -12,7 +12,7 @@ from harness.pair import Pair
 FUNCTIONS = [
     *("Table", "EmptyTable", "Chunks", "EmptyChunks", "Sliced", "Large"),
     *("Dictionary", "ChangingDictionary", "Messages", "OtherSchema", "Nested"),
-    *("Stream", "DictionaryStream", "FailingStream"),
+    *("Stream", "DictionaryStream", "FailingStream", "Trickle"),
     *("Fail", "Panic", "Exit"),
     *("Sleeper", "Stubborn", "LateLoader"),
     *("Echo", "Settings", "Context"),
