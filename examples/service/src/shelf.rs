@@ -87,11 +87,11 @@ impl Shelf {
                 self.0.not_ok();
             }
         }
-        let shelf = self.clone();
+        let house = self.clone();
         tokio::spawn(async move {
             let health = Unwell(health);
             loop {
-                shelf.throw_away();
+                house.throw_away();
                 health.0.ok();
                 tokio::time::sleep(PASS).await;
             }

@@ -23,7 +23,7 @@ pub(crate) struct Summary {
 
 #[async_trait]
 impl Work for Summary {
-    fn kind(&self) -> &str {
+    fn kind(&self) -> &'static str {
         "summary"
     }
 

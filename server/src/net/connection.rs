@@ -270,7 +270,7 @@ mod tests {
     #[case(0.5, 300)]
     #[case(1.0, 360)]
     fn ages_vary_by_a_fifth(#[case] chance: f64, #[case] expected: u64) {
-        let age = vary(Duration::from_secs(300), chance).as_secs_f64();
+        let age = vary(Duration::from_mins(5), chance).as_secs_f64();
         assert!(
             (age - Duration::from_secs(expected).as_secs_f64()).abs() < 1e-6,
             "{age}"

@@ -101,8 +101,8 @@ fn settings(keys: Place) -> JwtSettings {
         audience: vec!["other".to_owned(), "flexconnect".to_owned()],
         keys,
         algorithms: ALL.to_vec(),
-        leeway: Duration::from_secs(60),
-        refresh: Duration::from_secs(300),
+        leeway: Duration::from_mins(1),
+        refresh: Duration::from_mins(5),
     }
 }
 

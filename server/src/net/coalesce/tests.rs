@@ -85,9 +85,9 @@ async fn small_frames_leave_in_one_write_when_there_is_nothing_more_to_say() {
     };
     outlet.drive(pin!(writer)).await;
     assert!(said);
-    let gatherer = lock(&outlet.0);
+    let inside = lock(&outlet.0);
     assert_eq!(
-        (&gatherer.io.received[..], gatherer.io.writes.len()),
+        (&inside.io.received[..], inside.io.writes.len()),
         (&b"headersdatatrailers"[..], 1)
     );
 }
@@ -110,10 +110,10 @@ async fn frames_of_announced_buffers_are_gathered_without_a_copy() {
         "the notice ends with the buffer"
     );
     gathered.shutdown().await.unwrap();
-    let gatherer = lock(&outlet.0);
+    let inside = lock(&outlet.0);
     let expected: Vec<_> = buffer.chunks(16 * 1024).map(<[u8]>::as_ptr).collect();
-    let [write] = &gatherer.io.writes[..] else {
-        panic!("{} writes", gatherer.io.writes.len())
+    let [write] = &inside.io.writes[..] else {
+        panic!("{} writes", inside.io.writes.len())
     };
     assert_eq!(write.iter().copied().skip(1).step_by(2).collect::<Vec<_>>(), expected);
 }
@@ -127,9 +127,9 @@ async fn a_large_frame_is_not_held_back() {
         .write_vectored(&[IoSlice::new(b"head"), IoSlice::new(&frame)])
         .await;
     assert_eq!(written.unwrap(), 4 + frame.len());
-    let gatherer = lock(&outlet.0);
-    assert_eq!(gatherer.io.received.len(), 6 + 4 + frame.len());
-    assert_eq!(gatherer.io.writes[0].last(), Some(&frame.as_ptr()));
+    let inside = lock(&outlet.0);
+    assert_eq!(inside.io.received.len(), 6 + 4 + frame.len());
+    assert_eq!(inside.io.writes[0].last(), Some(&frame.as_ptr()));
 }
 
 #[tokio::test]

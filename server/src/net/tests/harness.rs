@@ -132,7 +132,7 @@ pub(super) async fn shows(metrics: &Metrics, line: &str) {
 async fn answer(request: Request<Incoming>, go_on: Arc<Notify>) -> Result<Response<Body>, Infallible> {
     let body = match request.uri().path() {
         "/large" => {
-            let parts = futures::stream::repeat(Bytes::from_static(&[7; PART]));
+            let parts = futures::stream::repeat(Bytes::from(vec![7; PART]));
             Body::new(StreamBody::new(parts.map(|part| Ok::<_, Status>(Frame::data(part)))))
         }
         "/slow" => {
