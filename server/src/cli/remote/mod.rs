@@ -21,14 +21,9 @@ pub(super) struct ServerArguments {
     /// Ask this server instead of running the function here: grpc://HOST:PORT, or grpc+tls://HOST:PORT.
     #[arg(long, env = "FLEXCONNECT_URL", value_name = "URL")]
     pub(super) url: Option<String>,
-    /// The token to show, or `@` and the path of a file with one.
-    #[arg(
-        long,
-        env = "FLEXCONNECT_TOKEN",
-        hide_env_values = true,
-        value_name = "TOKEN|@FILE",
-        requires = "url"
-    )]
+    /// The token to show to that server, or `@` and the path of a file with one.
+    // It does not require the URL: the variable may be set for good, and functions be run here all the same.
+    #[arg(long, env = "FLEXCONNECT_TOKEN", hide_env_values = true, value_name = "TOKEN|@FILE")]
     token: Option<String>,
     /// The header that takes the token, where it is not `authorization: Bearer`.
     #[arg(long, value_name = "NAME", requires = "token")]
