@@ -36,7 +36,6 @@ fn files_end_with_config_end() {
 #[case::wrong_format(&["call", "Sales", "--format", "xml"])]
 #[case::wrong_param(&["call", "Sales", "--param", "year"])]
 #[case::wrong_limit(&["call", "Sales", "--limit", "-1"])]
-#[case::token_for_nobody(&["call", "Sales", "--token", "t"])]
 #[case::wrong_parameters(&["call", "Sales", "--parameters", "[1]"])]
 fn wrong_usage_is_refused(#[case] arguments: &[&str]) {
     assert!(parse(arguments).is_err());
