@@ -40,6 +40,10 @@ pub(super) struct MakeVerifier(Option<Make>);
 type Make = Box<dyn FnOnce(&Tables) -> Result<Arc<dyn Verifier>, FunctionError> + Send>;
 
 impl MakeVerifier {
+    pub(super) const fn is_there(&self) -> bool {
+        self.0.is_some()
+    }
+
     pub(super) fn make(self, settings: &Tables) -> Result<Option<Arc<dyn Verifier>>, StartError> {
         let made = self.0.map(|make| make(settings)).transpose();
         made.map_err(StartError::Verifier)

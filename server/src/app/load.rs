@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 
 use super::builder::{Factory, Serves};
 use super::{ServerContext, StartError};
-use crate::config::FlexConnectSection;
+use crate::config::{FlexConnectSection, FunctionLimits};
 use crate::flight::{FlexConnect, FlightMethods, Settings};
 use crate::function::{FunctionError, LoadContext, Registry};
 
@@ -34,6 +34,9 @@ impl Checked {
     ) -> Result<Arc<dyn FlightMethods>, StartError> {
         match self {
             Self::Functions(registry) => {
+                for doubt in idle_limits(&flexconnect.limits, &registry) {
+                    tracing::warn!(advice = doubt, "config_warning");
+                }
                 registry.load(load).await?;
                 let functions = registry.iter().map(|function| function.name()).collect::<Vec<_>>();
                 if functions.is_empty() {
@@ -57,4 +60,12 @@ impl Checked {
             }
         }
     }
+}
+
+/// Says of limits for functions that are not there that they have no effect.
+pub(super) fn idle_limits(limits: &FunctionLimits, registry: &Registry) -> Vec<String> {
+    let names: Vec<String> = registry.iter().map(|function| function.name().to_lowercase()).collect();
+    let idle = limits.iter().filter(|(name, _)| !names.contains(&name.to_lowercase()));
+    idle.map(|(name, _)| format!("flexconnect.limits.{name} has no effect: there is no such function"))
+        .collect()
 }

@@ -2,6 +2,7 @@
 
 mod announce;
 mod builder;
+pub(crate) mod check;
 mod context;
 mod load;
 mod running;

@@ -2,28 +2,44 @@
 
 mod check;
 mod keys;
+mod known;
 mod source;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jsonwebtoken::decode_header;
+use jsonwebtoken::{decode_header, get_current_timestamp};
+use serde_json::Value;
 use tokio_util::task::AbortOnDropHandle;
 
 use check::{Reject, Rules};
-use keys::Keys;
+use keys::{KeySet, Keys};
+use known::KnownTokens;
 pub use source::JwksError;
+use source::Source;
 
 use super::{Attempt, Identity, Method, Refusal, Verifier};
-use crate::config::JwtSettings;
+use crate::config::{JwtSettings, KeySet as Place};
 use crate::error::{ErrorCode, ErrorInfo, FlightError, FlightKind};
 use crate::telemetry::Metrics;
+
+/// Whether the keys of a file can be used. An issuer elsewhere may be up later, and is not asked.
+pub(super) async fn check(settings: &JwtSettings) -> Result<(), JwksError> {
+    match &settings.keys {
+        Place::Url(_) => Ok(()),
+        Place::File(_) => {
+            let text = Source::new(&settings.keys)?.read().await?;
+            KeySet::parse(&text, &Rules::new(settings).algorithms()).map(drop)
+        }
+    }
+}
 
 /// Accepts JSON web tokens.
 #[derive(Debug)]
 pub(super) struct JwtVerifier {
     rules: Rules,
     keys: Arc<Keys>,
+    known: KnownTokens,
     _refreshing: AbortOnDropHandle<()>,
 }
 
@@ -37,28 +53,40 @@ impl JwtVerifier {
         Ok(Self {
             rules,
             keys,
+            known: KnownTokens::default(),
             _refreshing: AbortOnDropHandle::new(refreshing),
         })
     }
 
     async fn identify(&self, token: &str) -> Result<Identity, Reject> {
+        if let Ok(keys) = self.keys.current()
+            && let Some(identity) = self.known.find(token, &keys, get_current_timestamp())
+        {
+            return Ok(identity);
+        }
         let header = decode_header(token).map_err(|_| Reject::Malformed)?;
         self.rules.admit(&header)?;
-        let key = match self.keys.find(&header) {
+        let mut keys = self.keys.current()?;
+        let key = match keys.find(&header) {
             // The issuer may sign with a new key before the next refresh.
             Err(Reject::UnknownKey) => {
                 self.keys.look_again().await;
-                self.keys.find(&header)?
+                keys = self.keys.current()?;
+                keys.find(&header)?
             }
             found => found?,
         };
         let claims = self.rules.check(token, header.alg, &key)?;
-        let subject = claims.get("sub").and_then(serde_json::Value::as_str).map(Arc::from);
-        Ok(Identity {
-            subject,
+        let expires = claims.get("exp").and_then(Value::as_u64);
+        let identity = Identity {
+            subject: claims.get("sub").and_then(Value::as_str).map(Arc::from),
             method: Method::Jwt(Arc::new(claims)),
             certificate: None,
-        })
+        };
+        if let Some(expires) = expires {
+            self.known.keep(token, &keys, &identity, expires);
+        }
+        Ok(identity)
     }
 }
 

@@ -25,9 +25,12 @@ pub use verifier::{Attempt, Refusal, Verifier};
 use crate::config::{Authentication, Origin, TokenHeader, TokenVerification};
 use crate::error::{FlightError, FlightKind};
 use crate::reload;
-use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{AuthFailure, Reloaded};
+use crate::telemetry::{Metrics, RateLimit};
 use jwt::JwtVerifier;
+
+/// Callers that were refused and are logged a second: anybody can make such calls.
+const LOGGED_FAILURES: u32 = 10;
 
 /// Authenticates calls. Clones are the same one.
 #[derive(Clone)]
@@ -38,6 +41,7 @@ struct Check {
     /// Whether methods and functions see the headers with the caller's credentials.
     pass_credentials: bool,
     metrics: Metrics,
+    failures: RateLimit,
     _following: Option<AbortOnDropHandle<()>>,
 }
 
@@ -68,6 +72,35 @@ pub enum AuthError {
     VerifierUnused,
 }
 
+/// Whether callers could be told apart with this configuration. Files are read; an issuer elsewhere is not asked.
+pub(crate) async fn check(authentication: &Authentication, brings_verifier: bool) -> Result<(), AuthError> {
+    agree(authentication, brings_verifier)?;
+    if let Authentication::Token {
+        verification: TokenVerification::Jwt(settings),
+        ..
+    } = authentication
+    {
+        jwt::check(settings).await?;
+    }
+    Ok(())
+}
+
+/// A verifier of the program's own is there if, and only if, the configuration asks for it.
+fn agree(authentication: &Authentication, brings_verifier: bool) -> Result<(), AuthError> {
+    let asks_for_it = matches!(
+        authentication,
+        Authentication::Token {
+            verification: TokenVerification::Custom,
+            ..
+        }
+    );
+    match (asks_for_it, brings_verifier) {
+        (true, false) => Err(AuthError::NoVerifier),
+        (false, true) => Err(AuthError::VerifierUnused),
+        (true, true) | (false, false) => Ok(()),
+    }
+}
+
 impl Authenticator {
     /// What the configuration asks for. Listed tokens follow `origin`, the keys of JSON web tokens their own source.
     pub(crate) async fn start(
@@ -77,16 +110,7 @@ impl Authenticator {
         origin: Origin,
         metrics: Metrics,
     ) -> Result<Self, AuthError> {
-        let asks_custom = matches!(
-            authentication,
-            Authentication::Token {
-                verification: TokenVerification::Custom,
-                ..
-            }
-        );
-        if custom.is_some() && !asks_custom {
-            return Err(AuthError::VerifierUnused);
-        }
+        agree(&authentication, custom.is_some())?;
         let mut following = None;
         let tokens = match authentication {
             Authentication::None => None,
@@ -108,6 +132,7 @@ impl Authenticator {
             tokens,
             pass_credentials,
             metrics,
+            failures: RateLimit::new(LOGGED_FAILURES),
             _following: following,
         })))
     }
@@ -122,6 +147,7 @@ impl Authenticator {
             }),
             pass_credentials: false,
             metrics: Metrics::new(),
+            failures: RateLimit::new(LOGGED_FAILURES),
             _following: None,
         }))
     }
@@ -133,7 +159,10 @@ impl Authenticator {
             Ok(identity) => identity,
             Err((refusal, failure)) => {
                 self.0.metrics.authentication_failed(failure);
-                tracing::info!(reason = refusal.reason(), "authentication_failed");
+                if let Some(suppressed) = self.0.failures.admit() {
+                    let suppressed = (suppressed > 0).then_some(suppressed);
+                    tracing::info!(reason = refusal.reason(), suppressed, "authentication_failed");
+                }
                 return Err(refusal.into_answer());
             }
         };

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{HeaderValue, Request};
 use rstest::rstest;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::*;
 use crate::config::Inputs;
@@ -59,6 +61,42 @@ fn nowhere() -> Origin {
 
 async fn start(authentication: Authentication, custom: Option<Arc<dyn Verifier>>) -> Result<Authenticator, AuthError> {
     Authenticator::start(authentication, false, custom, nowhere(), Metrics::new()).await
+}
+
+/// Counts the log lines of callers that were refused.
+#[derive(Clone, Default)]
+struct LoggedFailures(Arc<AtomicUsize>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for LoggedFailures {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        if event.metadata().target() == "flexconnect_server::auth"
+            && event.fields().any(|field| field.name() == "reason")
+        {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_wrong_tokens_does_not_flood_the_log() {
+    let logged = LoggedFailures::default();
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(logged.clone()));
+    let authenticator = Authenticator::asking(Obedient, TokenHeader::Bearer);
+    let started = std::time::Instant::now();
+    for _ in 0..1_000 {
+        authenticator
+            .admit(&mut call(&[("authorization", "Bearer bad")]))
+            .await
+            .unwrap_err();
+    }
+    let seconds = usize::try_from(started.elapsed().as_secs()).unwrap() + 1;
+    let logged = logged.0.load(Ordering::Relaxed);
+    assert!(
+        (1..=10 * (seconds + 1)).contains(&logged),
+        "{logged} lines in {seconds} s"
+    );
+    let line = "flexconnect_authentication_failures_total{reason=\"rejected\"} 1000.0";
+    assert!(authenticator.0.metrics.text(Format::Plain, &[]).contains(line));
 }
 
 #[tokio::test]

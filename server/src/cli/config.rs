@@ -2,14 +2,19 @@
 
 mod view;
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use tokio::runtime::Runtime;
 
+use super::terminal::say;
 use super::{ConfigArguments, Outcome};
-use crate::config::{self, Inputs, Mistakes, Survey, Warning};
-use crate::net;
+use crate::app::check::Findings;
+use crate::app::{Server, StartError};
+use crate::config::{self, Inputs, Mistakes, Survey};
+use crate::telemetry;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -30,7 +35,9 @@ enum Command {
     Show(ShowArguments),
     /// Tell everything that is wrong with the configuration, and start nothing.
     ///
-    /// Names, types, ranges and combinations are checked, and whether certificate and key can be used.
+    /// Names, types, ranges and combinations are checked, and then what they name: certificate and key, the keys of tokens
+    /// in a file, the folder for results, the functions with limits. Ports are not opened, functions are not loaded, and
+    /// nobody is asked over the network.
     #[command(after_help = "Examples:\n  \
         config check --config server.toml\n  \
         GOODDATA_FLIGHT_SERVER__USE_TLS=yes config check\n\n\
@@ -52,10 +59,10 @@ struct ShowArguments {
     config: ConfigArguments,
 }
 
-pub(super) fn run(arguments: Arguments) -> Outcome {
+pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
     match arguments.command {
         Command::Show(arguments) => show(arguments),
-        Command::Check(arguments) => check(arguments),
+        Command::Check(arguments) => check(server, arguments),
         Command::Reference => {
             write!(io::stdout().lock(), "{}", config::reference())?;
             Ok(ExitCode::SUCCESS)
@@ -73,18 +80,39 @@ fn show(arguments: ShowArguments) -> Outcome {
         entries.retain(|entry| matches!(entry.value, config::Shown::Written(_)));
     }
     write!(io::stdout().lock(), "{}", view::render(arguments.format, &entries))?;
-    tell(&warnings);
+    warn(&warnings);
     if mistakes.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     Err(Mistakes(mistakes).into())
 }
 
-fn check(arguments: ConfigArguments) -> Outcome {
+/// Why a server would not start.
+#[derive(Debug, thiserror::Error)]
+struct Refused(Vec<StartError>);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [one] => write!(f, "a server would not start: {}", telemetry::chain(one)),
+            many => {
+                write!(f, "a server would not start, for {} reasons:", many.len())?;
+                many.iter()
+                    .try_for_each(|error| write!(f, "\n  - {}", telemetry::chain(error)))
+            }
+        }
+    }
+}
+
+fn check(server: Server, arguments: ConfigArguments) -> Outcome {
     let files = arguments.config.len();
     let (config, warnings) = arguments.load()?;
-    tell(&warnings);
-    config.server.tls.as_ref().map(net::tls::check).transpose()?;
+    warn(&warnings);
+    let Findings { errors, doubts } = Runtime::new()?.block_on(server.check(&config));
+    warn(&doubts);
+    if !errors.is_empty() {
+        return Err(Refused(errors).into());
+    }
     let colour = io::stdout().is_terminal();
     let (green, plain) = if colour { ("\u{1b}[32m", "\u{1b}[0m") } else { ("", "") };
     let files = match files {
@@ -92,7 +120,7 @@ fn check(arguments: ConfigArguments) -> Outcome {
         1 => "with 1 file".to_owned(),
         files => format!("with {files} files"),
     };
-    let doubts = match warnings.len() {
+    let doubts = match warnings.len() + doubts.len() {
         0 => String::new(),
         1 => "; 1 warning".to_owned(),
         warnings => format!("; {warnings} warnings"),
@@ -101,8 +129,8 @@ fn check(arguments: ConfigArguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(warnings: &[Warning]) {
+fn warn(warnings: &[impl fmt::Display]) {
     for warning in warnings {
-        eprintln!("warning: {warning}");
+        say(&format_args!("warning: {warning}"));
     }
 }

@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::remote::{self, Listed, ServerArguments};
 use super::rows::new_table;
+use super::terminal::harmless;
 use super::{ConfigArguments, Outcome};
 use crate::app::Server;
 use crate::config::Config;
@@ -86,14 +87,18 @@ fn sections(functions: &[Listed], terminal: bool) -> String {
                 Some(text) => format!("  {key}: {text}\n"),
                 None => format!("  {key}: {value}\n"),
             });
-            let metadata: String = metadata.collect();
+            let (name, metadata) = (harmless(&function.name), harmless(&metadata.collect::<String>()));
             let mut table = new_table(width);
             table.set_header(["column", "type", "nullable"]);
             for field in function.schema.fields() {
                 let nullable = if field.is_nullable() { "yes" } else { "no" };
-                table.add_row([field.name().as_str(), &field.data_type().to_string(), nullable]);
+                table.add_row([
+                    &harmless(field.name()),
+                    &harmless(&field.data_type().to_string()),
+                    nullable,
+                ]);
             }
-            format!("{bold}{}{plain}\n{metadata}{table}\n", function.name)
+            format!("{bold}{name}{plain}\n{metadata}{table}\n")
         })
         .collect();
     sections.join("\n")
@@ -141,6 +146,21 @@ mod tests {
              └─────────┴─────────┴──────────┘\n"
         );
         assert_eq!(sections(&[], false), "There are no functions.\n");
+    }
+
+    #[test]
+    fn what_a_server_tells_does_nothing_to_the_terminal() {
+        let hostile = |text: &str| format!("\u{1b}]0;{text}\u{7}");
+        let function = Listed {
+            name: hostile("name"),
+            schema: Arc::new(Schema::new(vec![Field::new(hostile("column"), DataType::Utf8, true)])),
+            metadata: Some(json!({hostile("key"): hostile("value"), "list": [hostile("item")]})),
+        };
+        let text = sections(&[function], false);
+        assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
+        for word in ["name", "column", "key", "value", "item"] {
+            assert!(text.contains(word), "{text}");
+        }
     }
 
     #[test]

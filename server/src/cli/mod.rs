@@ -8,6 +8,7 @@ mod functions;
 mod remote;
 mod rows;
 mod start;
+mod terminal;
 
 use std::error::Error;
 use std::io::{self, IsTerminal as _};
@@ -19,6 +20,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::app::Server;
 use crate::config::{Config, Inputs, Mistakes, Warning};
 use crate::telemetry::{self, Style};
+use terminal::say;
 
 /// Serves FlexConnect functions to GoodData over Arrow Flight.
 #[derive(Debug, Parser)]
@@ -91,13 +93,13 @@ pub fn run(server: Server) -> ExitCode {
         Command::Start(arguments) => start::run(server, arguments),
         Command::Functions(arguments) => functions::run(server, arguments),
         Command::Call(arguments) => call::run(server, *arguments),
-        Command::Config(arguments) => config::run(arguments),
+        Command::Config(arguments) => config::run(server, arguments),
     };
     match outcome {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", telemetry::chain(&*error));
+            say(&format_args!("error: {}", telemetry::chain(&*error)));
             ExitCode::FAILURE
         }
     }
@@ -113,7 +115,7 @@ fn quiet_start(arguments: ConfigArguments) -> Result<Config, Mistakes> {
     });
     let (config, warnings) = arguments.load()?;
     for warning in warnings {
-        eprintln!("warning: {warning}");
+        say(&format_args!("warning: {warning}"));
     }
     Ok(config)
 }

@@ -7,8 +7,8 @@ use super::document;
 use super::report::{Findings, Mistake, Source};
 use super::tree::{Node, Table, Value};
 
-/// How many settings `@format` may pass through on its way to a value.
-const MAX_REFERENCES: usize = 8;
+/// How many casts, and settings that `@format` refers to, may lie between a text and its value.
+const MAX_DEPTH: usize = 8;
 
 /// Casts of the original that are refused, since a literal text in their place would be a silent surprise.
 const REFUSED: [(&str, &str); 7] = [
@@ -117,7 +117,7 @@ impl Casting<'_> {
     }
 
     /// The value of a text with a cast, `None` for a text that is just that; errors are a problem and its fix.
-    fn cast(&self, text: &str, source: &Source, references: usize) -> Result<Option<Value>, (String, String)> {
+    fn cast(&self, text: &str, source: &Source, depth: usize) -> Result<Option<Value>, (String, String)> {
         let Some((token, operand)) = split(text) else {
             return Ok(None);
         };
@@ -130,10 +130,16 @@ impl Casting<'_> {
         ) {
             return Ok(None);
         }
+        if depth > MAX_DEPTH {
+            return Err((
+                "casts are nested too deeply".to_owned(),
+                "write the value out".to_owned(),
+            ));
+        }
         // Casts can be combined: `@int @format {this.server.listen_port}`.
         let inner = match token {
             "json" | "none" | "note" | "format" => None,
-            _ => self.cast(operand, source, references)?,
+            _ => self.cast(operand, source, depth + 1)?,
         };
         let operand = match inner {
             Some(value) => plain(&value).ok_or_else(|| {
@@ -161,14 +167,14 @@ impl Casting<'_> {
                     .map_err(|error| (format!("@json needs JSON ({error})"), "correct the JSON".to_owned()))?
                     .value
             }
-            "format" => Value::Text(self.format(&operand, references)?),
+            "format" => Value::Text(self.format(&operand, depth)?),
             "str" => Value::Text(operand),
             _ => Value::Null,
         }))
     }
 
     /// Fills `{env[NAME]}` and `{this.section.key}` in; `{{` and `}}` are braces.
-    fn format(&self, template: &str, references: usize) -> Result<String, (String, String)> {
+    fn format(&self, template: &str, depth: usize) -> Result<String, (String, String)> {
         let fix = || "use {env[NAME]} or {this.section.key}, and {{ }} for braces".to_owned();
         let mut text = String::new();
         let mut rest = template;
@@ -182,7 +188,7 @@ impl Casting<'_> {
                 text.push('}');
                 after
             } else if let Some((field, after)) = from.strip_prefix('{').and_then(|from| from.split_once('}')) {
-                text.push_str(&self.field(field, references)?);
+                text.push_str(&self.field(field, depth)?);
                 after
             } else {
                 return Err(("@format has a single brace".to_owned(), fix()));
@@ -192,7 +198,7 @@ impl Casting<'_> {
         Ok(text)
     }
 
-    fn field(&self, field: &str, references: usize) -> Result<String, (String, String)> {
+    fn field(&self, field: &str, depth: usize) -> Result<String, (String, String)> {
         if let Some(name) = field.strip_prefix("env[").and_then(|rest| rest.strip_suffix(']')) {
             return self.variables.get(name).cloned().ok_or_else(|| {
                 (
@@ -207,7 +213,7 @@ impl Casting<'_> {
                 "use {env[NAME]} or {this.section.key}".to_owned(),
             ));
         };
-        if references >= MAX_REFERENCES {
+        if depth >= MAX_DEPTH {
             return Err((
                 "@format refers to itself".to_owned(),
                 "write one of the values out".to_owned(),
@@ -221,7 +227,7 @@ impl Casting<'_> {
         };
         let node = self.settings.at(path).ok_or_else(absent)?;
         let cast = match &node.value {
-            Value::Text(text) => self.cast(text, &node.source, references + 1)?,
+            Value::Text(text) => self.cast(text, &node.source, depth + 1)?,
             _ => None,
         };
         plain(cast.as_ref().unwrap_or(&node.value)).ok_or_else(absent)

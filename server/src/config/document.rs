@@ -8,7 +8,7 @@ use ::toml::de::{DeTable, DeValue};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::report::Source;
-use super::tree::{Node, Table, Value};
+use super::tree::{MAX_PARTS, Node, Table, Value};
 
 /// A TOML document. Values know their lines; errors are one line of text with the place.
 pub(super) fn toml(text: &str, source: &Source) -> Result<Table, String> {
@@ -76,6 +76,9 @@ fn top_level(node: Node) -> Result<Table, String> {
     for (name, node) in table.into_nodes() {
         let dotted = name.replace("__", ".");
         let parts: Vec<&str> = dotted.split('.').collect();
+        if parts.len() > MAX_PARTS {
+            return Err(format!("a name has more than {MAX_PARTS} parts"));
+        }
         let path = if parts.iter().any(|part| part.is_empty()) {
             vec![name.as_str()]
         } else {
@@ -231,6 +234,13 @@ mod tests {
     #[test]
     fn an_empty_yaml_document_is_an_empty_table() {
         assert_eq!(json_of(yaml("# nothing\n", &Source::Unset)), "{}");
+    }
+
+    #[test]
+    fn a_name_spells_no_endless_path() {
+        let name = vec!["a"; 100_000].join(".");
+        let error = toml(&format!("'{name}' = 1"), &Source::Unset).unwrap_err();
+        assert_eq!(error, "a name has more than 32 parts");
     }
 
     #[test]

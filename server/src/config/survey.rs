@@ -221,7 +221,7 @@ mod tests {
     fn secrets_are_hidden_at_every_depth() {
         let survey = survey(
             "[server]\ntls_private_key = '-----BEGIN hush'\n[enumerated_tokens]\ntokens = ['hush']\n[sales]\n\
-             api_key = 'hush'\nnested = [{password = 'hush', user = 'u'}]\nurl = 'https://me:hush@host/path'",
+             api_key = 'hush'\napikey = 'hush'\n\"Access-Key\" = 'hush'\npasswd = 'hush'\nnested = [{password = 'hush', user = 'u'}]\nurl = 'https://me:hush@host/path'",
         );
         let text = format!("{:?}", survey.entries);
         assert!(!text.contains("hush"), "{text}");

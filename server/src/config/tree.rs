@@ -11,6 +11,9 @@ use super::{casts, schema};
 /// The key that says how a table, or a list, meets the one below it.
 const MERGE_MARKER: &str = "dynaconf_merge";
 
+/// Parts that a name may have which spells a path, such as `server.listen_port`.
+pub(super) const MAX_PARTS: usize = 32;
+
 /// Texts longer than this are cut where they are shown.
 const MAX_SHOWN: usize = 60;
 
@@ -19,10 +22,22 @@ pub(crate) const HIDDEN: &str = "(hidden)";
 
 /// Whether the value under a key must not be shown: our settings know, those of functions are judged by their names.
 fn is_secret(key: &str, value: &Value) -> bool {
-    const SPEAKING: [&str; 6] = ["token", "secret", "password", "private_key", "credential", "api_key"];
+    const SPEAKING: [&str; 8] = [
+        "token",
+        "secret",
+        "passw",
+        "passphrase",
+        "privatekey",
+        "credential",
+        "apikey",
+        "accesskey",
+    ];
     match schema::find(key) {
         Some(setting) => setting.hides(value),
-        None => SPEAKING.iter().any(|word| key.contains(word)),
+        None => {
+            let letters: String = key.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).collect();
+            SPEAKING.iter().any(|word| letters.contains(word))
+        }
     }
 }
 

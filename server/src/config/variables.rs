@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::casts;
 use super::report::{Findings, Mistake, Mistakes, Source};
 use super::sections::SECTIONS;
-use super::tree::{Table, Value};
+use super::tree::{MAX_PARTS, Table, Value};
 
 const PREFIX: &str = "GOODDATA_FLIGHT_";
 
@@ -54,6 +54,14 @@ pub(super) fn load(variables: &BTreeMap<String, String>, findings: &mut Findings
         let source = Source::Variable(Arc::from(name.as_str()));
         let lower = rest.to_lowercase();
         let path: Vec<&str> = lower.split("__").collect();
+        if path.len() > MAX_PARTS {
+            findings.warn(
+                name,
+                Source::Unset,
+                format!("is ignored: it has more than {MAX_PARTS} parts"),
+            );
+            continue;
+        }
         if path
             .iter()
             .any(|part| part.is_empty() || part.starts_with('_') || part.ends_with('_'))
@@ -125,6 +133,7 @@ mod tests {
     #[case("GOODDATA_FLIGHT_SERVER___X")]
     #[case("GOODDATA_FLIGHT_SERVER__")]
     #[case("GOODDATA_FLIGHT_")]
+    #[case(&format!("GOODDATA_FLIGHT_{}A", "A__".repeat(100_000)))]
     fn misspelled_names_are_told(#[case] name: &str) {
         let (table, warnings) = layer(&[(name, "1")]);
         assert_eq!((table.as_str(), warnings.len()), ("{}", 1));

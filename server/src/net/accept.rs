@@ -1,12 +1,11 @@
 //! The accept loop: every connection becomes a task, as many as the configuration allows.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -14,18 +13,22 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tower::Service;
 
 use super::connection::{Connection, reached};
+use super::streams::Asked;
 use super::tls::Acceptor;
 use crate::admin::Pulse;
 use crate::config::ConnectionSettings;
 use crate::drain::Phase;
-use crate::telemetry::Metrics;
 use crate::telemetry::metrics::ConnectionEnd;
+use crate::telemetry::{Metrics, RateLimit};
 
 /// How long connections may take to end once nothing is served any more.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// How long to wait when the system has no more file descriptors.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
+
+/// Lines a second about connections that cannot be had: clients come again and again.
+const LOGGED_REFUSALS: u32 = 1;
 
 /// Serves connections until the phase is [`Phase::Stopped`] and they have ended, or their time is up.
 ///
@@ -41,15 +44,14 @@ pub(crate) async fn serve<S, B>(
     mut phase: watch::Receiver<Phase>,
     pulse: Pulse,
 ) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Asked>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
     B: http_body::Body<Data = bytes::Bytes> + Unpin + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let settings = Arc::new(settings);
     let mut connections = JoinSet::new();
-    let mut full = Trouble::new("connections_full");
-    let mut failing = Trouble::new("accept_failed");
+    let (full, failing) = (RateLimit::new(LOGGED_REFUSALS), RateLimit::new(LOGGED_REFUSALS));
     let mut beat = interval(Pulse::INTERVAL);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -62,11 +64,11 @@ pub(crate) async fn serve<S, B>(
                 Ok((stream, _)) if connections.len() >= settings.max => {
                     drop(stream);
                     metrics.connection_ended(ConnectionEnd::TooMany);
-                    full.occurred(format_args!("max_connections = {}", settings.max));
+                    if let Some(suppressed) = full.admit() {
+                        tracing::warn!(max_connections = settings.max, suppressed, "connections_full");
+                    }
                 }
                 Ok((stream, peer)) => {
-                    full.over();
-                    failing.over();
                     let connection = Connection {
                         peer,
                         tls: tls.clone(),
@@ -78,8 +80,12 @@ pub(crate) async fn serve<S, B>(
                     };
                     connections.spawn(connection.run(stream));
                 }
+                // That client is gone, and others wait.
+                Err(error) if concerns_one_client(&error) => {}
                 Err(error) => {
-                    failing.occurred(&error);
+                    if let Some(suppressed) = failing.admit() {
+                        tracing::warn!(%error, suppressed, "accept_failed");
+                    }
                     sleep(OUT_OF_DESCRIPTORS).await;
                 }
             }
@@ -92,53 +98,9 @@ pub(crate) async fn serve<S, B>(
     }
 }
 
-/// Something that goes wrong for one client after the other: logged when it begins, and how often when it is over.
-struct Trouble {
-    event: &'static str,
-    times: u64,
-}
-
-impl Trouble {
-    fn new(event: &'static str) -> Self {
-        Self { event, times: 0 }
-    }
-
-    fn occurred(&mut self, why: impl std::fmt::Display) {
-        if self.times == 0 {
-            tracing::warn!(error = %why, "{}", self.event);
-        }
-        self.times += 1;
-    }
-
-    fn over(&mut self) {
-        if self.times > 0 {
-            tracing::warn!(times = self.times, "{}_no_more", self.event);
-            self.times = 0;
-        }
-    }
-}
-
-/// The caller as logs name it: `ipv4:127.0.0.1:45286`, `ipv6:%5B::1%5D:47028`.
-pub(super) fn peer_name(peer: SocketAddr) -> String {
-    // A listener on `::` sees callers by IPv4 as `::ffff:127.0.0.1`.
-    let (ip, port) = (peer.ip().to_canonical(), peer.port());
-    match ip {
-        std::net::IpAddr::V4(ip) => format!("ipv4:{ip}:{port}"),
-        std::net::IpAddr::V6(ip) => format!("ipv6:%5B{ip}%5D:{port}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case("127.0.0.1:45286", "ipv4:127.0.0.1:45286")]
-    #[case("[::1]:47028", "ipv6:%5B::1%5D:47028")]
-    #[case("[::ffff:10.0.0.7]:47028", "ipv4:10.0.0.7:47028")]
-    fn peers_are_named_as_grpc_does(#[case] peer: &str, #[case] expected: &str) {
-        assert_eq!(peer_name(peer.parse().unwrap()), expected);
-    }
+fn concerns_one_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
 }

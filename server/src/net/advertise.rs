@@ -16,15 +16,22 @@ use crate::telemetry::metrics::Reloaded;
 #[derive(Clone, Debug)]
 pub struct Advertised(Arc<ArcSwap<String>>);
 
+/// What is wrong with the file that tells the location: it would be ignored, so nothing stops the start.
+pub(crate) fn check(server: &ServerSection) -> Option<String> {
+    let place = Place::of(server);
+    let problem = place.read().err()?;
+    let file = place.file?;
+    Some(format!(
+        "server.advertise_file, {}, would be ignored, and the settings hold: {problem}",
+        file.display()
+    ))
+}
+
 impl Advertised {
     /// What the settings say, or the file in its place when it is there by now. The future follows the file for as long as
     /// it is polled.
     pub(crate) fn open(server: &ServerSection, metrics: Metrics) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let place = Place {
-            settings: server.advertise.clone(),
-            file: server.advertise_file.clone(),
-            tls: server.tls.is_some(),
-        };
+        let place = Place::of(server);
         let now = place.read();
         let advertised = Self(Arc::new(ArcSwap::from_pointee(place.tell(&now))));
         let told = advertised.clone();
@@ -63,6 +70,14 @@ struct Place {
 }
 
 impl Place {
+    fn of(server: &ServerSection) -> Self {
+        Self {
+            settings: server.advertise.clone(),
+            file: server.advertise_file.clone(),
+            tls: server.tls.is_some(),
+        }
+    }
+
     /// What the file says: nothing while there is none or it is empty.
     fn read(&self) -> Result<Option<HostPort>, String> {
         let Some(file) = &self.file else {

@@ -20,10 +20,10 @@ use tokio::time::{sleep, timeout};
 use tonic::transport::server::TcpConnectInfo;
 use tower::{Service, ServiceExt as _};
 
-use super::accept::peer_name;
 use super::coalesce::{Announced, Notices, gather};
+use super::names::peer_name;
 use super::preface::await_preface;
-use super::streams::{Answer, Streams};
+use super::streams::{Answer, Asked, Streams};
 use super::tls::{self, Acceptor};
 use super::writing::Writing;
 use crate::auth::ClientCertificate;
@@ -77,7 +77,7 @@ impl Farewell {
 
 impl<S, B> Connection<S>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Asked>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
     B: http_body::Body<Data = bytes::Bytes> + Unpin + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -142,7 +142,7 @@ where
                 if let Some(certificate) = &certificate {
                     request.extensions_mut().insert(Arc::clone(certificate));
                 }
-                request
+                request.map(Asked::new)
             })
             .map_response(move |response: Response<B>| {
                 response.map(|body| Announced::new(Answer::new(body), &handed_over))

@@ -15,6 +15,7 @@ pub(crate) mod tls;
 mod writing;
 
 pub use advertise::Advertised;
+pub(crate) use advertise::check as check_advertised;
 pub use listen::BindError;
 pub use names::{location, machine_name};
 pub use tls::TlsError;

@@ -1,6 +1,7 @@
-//! The names of this machine and of the server's location.
+//! The names of this machine, of the server's location, and of callers.
 
 use std::fs;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::config::HostPort;
 
@@ -29,8 +30,20 @@ fn full_name<'h>(hostname: &str, hosts: &'h str) -> Option<&'h str> {
     })
 }
 
+/// The caller as logs name it: `ipv4:127.0.0.1:45286`, `ipv6:%5B::1%5D:47028`.
+pub(super) fn peer_name(peer: SocketAddr) -> String {
+    // A listener on `::` sees callers by IPv4 as `::ffff:127.0.0.1`.
+    let (ip, port) = (peer.ip().to_canonical(), peer.port());
+    match ip {
+        IpAddr::V4(ip) => format!("ipv4:{ip}:{port}"),
+        IpAddr::V6(ip) => format!("ipv6:%5B{ip}%5D:{port}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -49,5 +62,13 @@ mod tests {
         assert_eq!(full_name("sales-0", hosts), Some("sales-0.sales.ns.svc.cluster.local"));
         assert_eq!(full_name("other", hosts), None);
         assert_eq!(full_name("localhost", hosts), None);
+    }
+
+    #[rstest]
+    #[case("127.0.0.1:45286", "ipv4:127.0.0.1:45286")]
+    #[case("[::1]:47028", "ipv6:%5B::1%5D:47028")]
+    #[case("[::ffff:10.0.0.7]:47028", "ipv4:10.0.0.7:47028")]
+    fn peers_are_named_as_grpc_does(#[case] peer: &str, #[case] expected: &str) {
+        assert_eq!(peer_name(peer.parse().unwrap()), expected);
     }
 }

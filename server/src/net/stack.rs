@@ -13,7 +13,7 @@ use tonic::body::Body;
 use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service, ServiceBuilder};
 
-use super::accept::peer_name;
+use super::names::peer_name;
 use crate::auth::Authenticator;
 use crate::drain::Phase;
 use crate::error::FlightError;

@@ -28,7 +28,7 @@ pub(super) fn filter(default: &str) -> (EnvFilter, Option<ParseError>) {
     let default = || EnvFilter::new(directives(default));
     match env::var(EnvFilter::DEFAULT_ENV).as_deref() {
         Err(_) | Ok("") => (default(), None),
-        Ok(text) => EnvFilter::try_new(text).map_or_else(|error| (default(), Some(error)), |filter| (filter, None)),
+        Ok(text) => parse(text).map_or_else(|error| (default(), Some(error)), |filter| (filter, None)),
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) fn changeable(filter: EnvFilter) -> reload::Layer<EnvFilter, Registry
 /// # Errors
 /// When it says nothing that can be understood, or the program's logs are not ours.
 pub fn set_level(text: &str) -> Result<(), LevelError> {
-    let filter = EnvFilter::try_new(directives(text.trim()))?;
+    let filter = parse(text)?;
     let handle = FILTER.get().ok_or(LevelError::NotOurs)?;
     handle.reload(filter).map_err(|_| LevelError::NotOurs)
 }
@@ -54,6 +54,10 @@ pub fn set_level(text: &str) -> Result<(), LevelError> {
 #[must_use]
 pub fn level() -> Option<String> {
     FILTER.get()?.with_current(ToString::to_string).ok()
+}
+
+fn parse(text: &str) -> Result<EnvFilter, ParseError> {
+    EnvFilter::try_new(directives(text.trim()))
 }
 
 /// A level alone means what we and the functions say at that level.

@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use tonic::Code;
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tracing::{Instrument as _, Span};
 
 use super::metrics::RpcMeter;
@@ -58,8 +58,7 @@ impl Call {
         if code == Code::Ok {
             spans::rpc_succeeded(&self.span);
         } else {
-            let message = trailers.get("grpc-message").map(HeaderValue::as_bytes);
-            spans::rpc_failed(&self.span, &String::from_utf8_lossy(message.unwrap_or_default()));
+            spans::rpc_failed(&self.span, || message(trailers));
         }
         meter.ended(code);
     }
@@ -71,6 +70,12 @@ fn code(headers: &HeaderMap) -> Option<Code> {
         .map(|status| Code::from_bytes(status.as_bytes()))
 }
 
+/// What the caller is told, without the escapes that it travels with.
+fn message(trailers: &HeaderMap) -> String {
+    let status = Status::from_header_map(trailers);
+    status.map(|status| status.message().to_owned()).unwrap_or_default()
+}
+
 /// The body of an answer, until its trailers.
 struct Observed {
     answer: Body,
@@ -79,12 +84,9 @@ struct Observed {
 
 impl HttpBody for Observed {
     type Data = Bytes;
-    type Error = tonic::Status;
+    type Error = Status;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, tonic::Status>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let Self { answer, call } = &mut *self;
         let frame = ready!(call.span.in_scope(|| Pin::new(answer).poll_frame(context)));
         if let Some(Ok(frame)) = &frame
@@ -101,5 +103,18 @@ impl HttpBody for Observed {
 
     fn size_hint(&self) -> SizeHint {
         self.answer.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traces_show_messages_as_callers_read_them() {
+        let status = Status::unauthenticated("Das Token ist ungültig: {\"a\"} 100 %");
+        let expected = status.message().to_owned();
+        assert_eq!(message(status.into_http::<Body>().headers()), expected);
+        assert_eq!(message(&HeaderMap::new()), "");
     }
 }

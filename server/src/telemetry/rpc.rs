@@ -23,8 +23,6 @@ pub enum Rpc {
     DoAction,
     /// `ListActions`
     ListActions,
-    /// Any method of the gRPC health service.
-    Health,
     /// Any method of the gRPC reflection service.
     Reflection,
     /// Whatever clients may make up.
@@ -44,7 +42,6 @@ impl Rpc {
         Self::DoExchange,
         Self::DoAction,
         Self::ListActions,
-        Self::Health,
         Self::Reflection,
         Self::Other,
     ];
@@ -60,7 +57,6 @@ impl Rpc {
                 let flight = Self::ALL.iter().find(|rpc| rpc.is_flight() && rpc.method() == method);
                 flight.copied().unwrap_or(Self::Other)
             }
-            "grpc.health.v1.Health" => Self::Health,
             "grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection" => Self::Reflection,
             _ => Self::Other,
         }
@@ -80,7 +76,6 @@ impl Rpc {
             Self::DoExchange => "DoExchange",
             Self::DoAction => "DoAction",
             Self::ListActions => "ListActions",
-            Self::Health => "health",
             Self::Reflection => "reflection",
             Self::Other => "other",
         }
@@ -100,7 +95,7 @@ impl Rpc {
             Self::DoExchange => Some("DO_EXCHANGE"),
             Self::DoAction => Some("DO_ACTION"),
             Self::ListActions => Some("LIST_ACTIONS"),
-            Self::Health | Self::Reflection | Self::Other => None,
+            Self::Reflection | Self::Other => None,
         }
     }
 
@@ -119,7 +114,6 @@ mod tests {
     #[case("/arrow.flight.protocol.FlightService/DoGet", Rpc::DoGet)]
     #[case("/arrow.flight.protocol.FlightService/health", Rpc::Other)]
     #[case("/arrow.flight.protocol.FlightService/Nonsense", Rpc::Other)]
-    #[case("/grpc.health.v1.Health/Watch", Rpc::Health)]
     #[case("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Rpc::Reflection)]
     #[case("/", Rpc::Other)]
     fn methods_are_found_by_their_path(#[case] path: &str, #[case] expected: Rpc) {

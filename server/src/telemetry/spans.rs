@@ -59,10 +59,10 @@ pub(crate) fn expected_answer() {
     }
 }
 
-/// The call of this span was answered with this error.
-pub(crate) fn rpc_failed(span: &Span, message: &str) {
+/// The call of this span was answered with an error of this message.
+pub(crate) fn rpc_failed(span: &Span, message: impl FnOnce() -> String) {
     if traces::are_on() {
-        fail(span, message);
+        fail(span, message());
     }
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn task_run(task: &Span, id: TaskId) -> Span {
 /// The function returned an error, or was cancelled.
 pub(crate) fn run_failed(run: &Span, error: &FunctionError) {
     if traces::are_on() {
-        fail(run, &error.to_string());
+        fail(run, error.to_string());
     }
 }
 
@@ -137,8 +137,7 @@ pub(crate) fn task_cancelled(task: &Span) {
 }
 
 /// Marks a span as failed, in the way of exceptions.
-fn fail(span: &Span, message: &str) {
-    let message = message.to_owned();
+fn fail(span: &Span, message: String) {
     span.add_event("exception", vec![KeyValue::new("exception.message", message.clone())]);
     span.set_status(Status::error(message));
 }

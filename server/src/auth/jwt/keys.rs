@@ -67,7 +67,7 @@ impl KeySet {
     }
 
     /// The key that a token says it is signed by. A token need not name it when only one could have signed.
-    fn find(&self, header: &Header) -> Result<DecodingKey, Reject> {
+    pub(super) fn find(&self, header: &Header) -> Result<DecodingKey, Reject> {
         let mut fitting = self.0.iter().filter(|key| key.algorithms.contains(&header.alg));
         let key = match &header.kid {
             Some(id) => fitting
@@ -125,7 +125,7 @@ pub(super) struct Keys {
     current: ArcSwapOption<KeySet>,
     metrics: Metrics,
     /// When keys were read for the last time, with or without success. Locked while they are read.
-    read: Mutex<Option<Instant>>,
+    read: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Keys {
@@ -136,7 +136,7 @@ impl Keys {
             allowed,
             current: ArcSwapOption::empty(),
             metrics,
-            read: Mutex::new(None),
+            read: Arc::default(),
         };
         match keys.read().await {
             Err(error) if matches!(place, Place::File(_)) => Err(error),
@@ -144,20 +144,25 @@ impl Keys {
         }
     }
 
-    /// The key that a token says it is signed by.
-    pub(super) fn find(&self, header: &Header) -> Result<DecodingKey, Reject> {
-        self.current.load().as_ref().ok_or(Reject::NoKeys)?.find(header)
+    /// The keys that hold now.
+    pub(super) fn current(&self) -> Result<Arc<KeySet>, Reject> {
+        self.current.load_full().ok_or(Reject::NoKeys)
     }
 
     /// Reads the keys now, unless that was done a moment ago; callers that come meanwhile wait for the same answer.
-    pub(super) async fn look_again(&self) {
-        let mut read = self.read.lock().await;
+    pub(super) async fn look_again(self: &Arc<Self>) {
+        let mut read = Arc::clone(&self.read).lock_owned().await;
         if read.is_some_and(|read| read.elapsed() < PAUSE) {
             return;
         }
-        // A caller that leaves takes its attempt along, and the next one makes another.
-        let _ = self.fetch().await;
-        *read = Some(Instant::now());
+        let keys = Arc::clone(self);
+        // A caller that leaves must not take the attempt along: whoever comes and leaves in a loop would have the issuer
+        // asked as often.
+        let looking = tokio::spawn(async move {
+            let _ = keys.fetch().await;
+            *read = Some(Instant::now());
+        });
+        let _ = looking.await;
     }
 
     /// Lets the next call of [`Self::look_again`] look at once.

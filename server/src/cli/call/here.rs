@@ -35,7 +35,8 @@ pub(super) async fn call(
         () = interrupted.cancelled() => return Ok(None),
         loaded = registry.load(&context) => loaded?,
     }
-    let deadline = config.flexconnect.call_deadline;
+    let own = config.flexconnect.limits.of(name).call_deadline;
+    let deadline = own.unwrap_or(config.flexconnect.call_deadline);
     let Some(output) = evaluate(function, parameters, deadline, interrupted).await? else {
         return Ok(None);
     };

@@ -5,7 +5,7 @@ mod parameters;
 mod progress;
 
 use std::error::Error;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,6 +21,7 @@ use self::parameters::Parameters;
 use self::progress::Progress;
 use super::remote::{self, RemoteError, Reply, ServerArguments, Waiting};
 use super::rows::{Destination, Format, Sink};
+use super::terminal::say;
 use super::{ConfigArguments, Outcome};
 use crate::app::Server;
 use crate::error::ErrorCode;
@@ -58,7 +59,7 @@ pub(super) struct Arguments {
 enum CallError {
     #[error("there is no function '{name}'; {known}")]
     Unknown { name: String, known: String },
-    #[error("'{name}' took longer than flexconnect.call_deadline_ms = {millis}")]
+    #[error("'{name}' took longer than its call_deadline_ms = {millis}")]
     TimedOut { name: String, millis: u128 },
     #[error("'{name}' failed: {reason} [{code}]")]
     Failed {
@@ -97,7 +98,7 @@ pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
         Ok(match printed {
             Printed::All => ExitCode::SUCCESS,
             Printed::Interrupted => {
-                eprintln!("cancelled");
+                say(&"cancelled");
                 ExitCode::from(INTERRUPTED)
             }
         })
@@ -194,14 +195,10 @@ async fn print(
     progress.steps_aside();
     let note = sink.finish()?;
     if tells && !shares_terminal {
-        writeln!(
-            io::stderr(),
-            "{}{}",
-            progress.summary(),
-            note.map(|note| format!(" · {note}")).unwrap_or_default()
-        )?;
+        let note = note.map(|note| format!(" · {note}")).unwrap_or_default();
+        say(&format_args!("{}{note}", progress.summary()));
     } else if let Some(note) = note {
-        writeln!(io::stderr(), "{note}")?;
+        say(&note);
     }
     Ok(Printed::All)
 }

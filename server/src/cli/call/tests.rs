@@ -25,10 +25,12 @@ async fn times(call: Call) -> Result<Output, FunctionError> {
 }
 
 fn config() -> Config {
-    let variables = BTreeMap::from([(
-        "GOODDATA_FLIGHT_FLEXCONNECT__CALL_DEADLINE_MS".to_owned(),
-        "500".to_owned(),
-    )]);
+    let variables = [
+        ("CALL_DEADLINE_MS", "500"),
+        ("LIMITS", "{patient = {call_deadline_ms = 700}}"),
+    ];
+    let variables = variables.map(|(name, value)| (format!("GOODDATA_FLIGHT_FLEXCONNECT__{name}"), value.to_owned()));
+    let variables = BTreeMap::from(variables);
     let inputs = Inputs {
         files: Vec::new(),
         variables,
@@ -41,7 +43,10 @@ async fn printed(name: &str, parameters: Value) -> Result<String, String> {
     let Value::Object(parameters) = parameters else {
         panic!("an object")
     };
-    let server = Server::builder().function(from_fn("Times", columns(), times)).build();
+    let server = Server::builder()
+        .function(from_fn("Times", columns(), times))
+        .function(from_fn("Patient", columns(), times))
+        .build();
     let registry = server.into_registry().unwrap();
     let interrupted = CancellationToken::new();
     let folder = tempfile::tempdir().unwrap();
@@ -68,7 +73,7 @@ async fn failures_are_one_sentence() {
     let failure = async |name, parameters| printed(name, parameters).await.unwrap_err();
     assert_eq!(
         failure("Time", json!({})).await,
-        "there is no function 'Time'; there are: Times"
+        "there is no function 'Time'; there are: Times, Patient"
     );
     assert_eq!(
         failure("Times", json!({})).await,
@@ -80,7 +85,11 @@ async fn failures_are_one_sentence() {
     );
     assert_eq!(
         failure("Times", json!({"hang": 1})).await,
-        "'Times' took longer than flexconnect.call_deadline_ms = 500"
+        "'Times' took longer than its call_deadline_ms = 500"
+    );
+    assert_eq!(
+        failure("Patient", json!({"hang": 1})).await,
+        "'Patient' took longer than its call_deadline_ms = 700"
     );
 }
 

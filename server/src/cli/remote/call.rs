@@ -67,7 +67,10 @@ pub(crate) async fn call(
         }
     };
     match info {
-        Some(info) => read(connection, info).await,
+        Some(info) => tokio::select! {
+            () = interrupted.cancelled() => Ok(Reply::Cancelled),
+            reply = read(connection, info) => reply,
+        },
         None => Ok(Reply::Cancelled),
     }
 }

@@ -1,6 +1,7 @@
-//! Where rows are written to: the terminal, a pipe, or a file that appears when it is complete.
+//! Where rows are written to: the terminal, a pipe, or a file that appears when it is complete. It is opened before the call,
+//! so that nobody waits for rows that cannot be kept.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,10 +9,9 @@ use comfy_table::Table;
 
 use super::Format;
 
-/// Where rows go, and in which format; nothing is opened yet.
-#[derive(Debug)]
+/// Where rows go, and in which format.
 pub(in crate::cli) struct Destination {
-    file: Option<PathBuf>,
+    out: Out,
     format: Format,
     terminal: bool,
 }
@@ -30,13 +30,20 @@ pub(in crate::cli) enum DestinationError {
 }
 
 impl Destination {
-    /// The file when there is one, otherwise what stdout is.
+    /// Opens the file when there is one, otherwise what stdout is.
     pub(in crate::cli) fn of(file: Option<PathBuf>, format: Format) -> Result<Self, DestinationError> {
         let terminal = file.is_none() && io::stdout().is_terminal();
         if terminal && format.is_binary() {
             return Err(DestinationError::BinaryToTerminal);
         }
-        Ok(Self { file, format, terminal })
+        let out = match file {
+            None => Out::Stdout(BufWriter::new(io::stdout())),
+            Some(path) => match Out::of(&path) {
+                Ok(out) => out,
+                Err(source) => return Err(DestinationError::File { path, source }),
+            },
+        };
+        Ok(Self { out, format, terminal })
     }
 
     pub(super) const fn format(&self) -> Format {
@@ -53,19 +60,8 @@ impl Destination {
         self.terminal && self.format != Format::Table
     }
 
-    pub(super) fn open(self) -> Result<Out, DestinationError> {
-        let Some(path) = self.file else {
-            return Ok(Out::Stdout(BufWriter::new(io::stdout())));
-        };
-        let partial = partial(&path);
-        match File::create(&partial) {
-            Ok(file) => Ok(Out::File(Partial {
-                file: Some(BufWriter::new(file)),
-                name: partial,
-                path,
-            })),
-            Err(source) => Err(DestinationError::File { path, source }),
-        }
+    pub(super) fn into_out(self) -> Out {
+        self.out
     }
 }
 
@@ -79,6 +75,8 @@ fn partial(path: &Path) -> PathBuf {
 /// An open destination.
 pub(super) enum Out {
     Stdout(BufWriter<Stdout>),
+    /// A device or a pipe, which nothing must take the place of.
+    Special(BufWriter<File>, PathBuf),
     File(Partial),
 }
 
@@ -90,6 +88,21 @@ pub(super) struct Partial {
 }
 
 impl Out {
+    /// Links are followed: what they lead to is written.
+    fn of(path: &Path) -> io::Result<Self> {
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if fs::metadata(&path).is_ok_and(|file| !file.is_file()) {
+            let special = OpenOptions::new().write(true).open(&path)?;
+            return Ok(Self::Special(BufWriter::new(special), path));
+        }
+        let name = partial(&path);
+        Ok(Self::File(Partial {
+            file: Some(BufWriter::new(File::create(&name)?)),
+            name,
+            path,
+        }))
+    }
+
     /// All was written: now the file has its name.
     pub(super) fn complete(mut self) -> Result<(), DestinationError> {
         self.flush()
@@ -97,6 +110,7 @@ impl Out {
             .map_err(|source| DestinationError::File {
                 path: match &self {
                     Self::Stdout(_) => PathBuf::from("stdout"),
+                    Self::Special(_, path) => path.clone(),
                     Self::File(file) => file.path.clone(),
                 },
                 source,
@@ -105,7 +119,7 @@ impl Out {
 
     fn publish(&mut self) -> io::Result<()> {
         match self {
-            Self::Stdout(_) => Ok(()),
+            Self::Stdout(_) | Self::Special(..) => Ok(()),
             Self::File(file) => {
                 file.file = None;
                 fs::rename(&file.name, &file.path)
@@ -118,6 +132,7 @@ impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Stdout(out) => out.write(bytes),
+            Self::Special(out, _) => out.write(bytes),
             Self::File(Partial { file: Some(file), .. }) => file.write(bytes),
             Self::File(Partial { file: None, .. }) => Err(io::ErrorKind::BrokenPipe.into()),
         }
@@ -126,6 +141,7 @@ impl Write for Out {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Stdout(out) => out.flush(),
+            Self::Special(out, _) => out.flush(),
             Self::File(Partial { file: Some(file), .. }) => file.flush(),
             Self::File(Partial { file: None, .. }) => Ok(()),
         }

@@ -90,10 +90,10 @@ enum Writer {
 }
 
 impl Sink {
-    /// Opens the destination for rows of these columns, `limit` of them at most.
+    /// Begins rows of these columns, `limit` of them at most.
     pub(super) fn new(destination: Destination, schema: &SchemaRef, limit: Option<usize>) -> Result<Self, WriteError> {
         let (format, width) = (destination.format(), destination.width());
-        let mut out = destination.open()?;
+        let mut out = destination.into_out();
         let writer = match format {
             Format::Table => Writer::Table(Table::new(SchemaRef::clone(schema), width), out),
             Format::Csv => {

@@ -1,13 +1,13 @@
 //! A table for people: column types in its header, nulls visible, never wider than the terminal.
 
-use std::fmt::Write as _;
-
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, CellAlignment, ContentArrangement};
+
+use crate::cli::terminal::harmless;
 
 /// The narrowest that a column is made so that others fit.
 const NARROW: usize = 8;
@@ -100,22 +100,13 @@ fn is_number(data_type: &DataType) -> bool {
     data_type.is_numeric()
 }
 
-/// A value as a terminal may see it: without control characters, which could do anything to it, and not endless.
+/// A value as a terminal may see it: in one line, without control characters, and not endless.
 fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len().min(VALUE_LIMIT));
-    for (count, letter) in text.chars().enumerate() {
-        if count == VALUE_LIMIT {
-            shown.push('…');
-            break;
-        }
-        if letter.is_control() {
-            // A String takes everything.
-            let _ = write!(shown, "{}", letter.escape_default());
-        } else {
-            shown.push(letter);
-        }
-    }
-    shown
+    let shown = match text.char_indices().nth(VALUE_LIMIT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    };
+    harmless(&shown).replace('\n', "\\n")
 }
 
 #[cfg(test)]

@@ -107,9 +107,34 @@ fn a_file_that_stays_incomplete_is_removed() {
 
 #[test]
 fn a_file_that_cannot_be_written_is_named() {
-    let destination = Destination::of(Some("/nowhere/rows.csv".into()), Format::Csv).unwrap();
-    let Err(error) = Sink::new(destination, &batch().schema(), None) else {
+    let Err(error) = Destination::of(Some("/nowhere/rows.csv".into()), Format::Csv) else {
         panic!("there is no such folder")
     };
     assert_eq!(error.to_string(), "/nowhere/rows.csv cannot be written");
+}
+
+#[test]
+fn pipes_and_links_stay_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let print = |name: &str| {
+        let destination = Destination::of(Some(path(name)), Format::Csv).unwrap();
+        let mut sink = Sink::new(destination, &batch().schema(), None).unwrap();
+        sink.write(&batch()).unwrap();
+        sink.finish().unwrap();
+    };
+    let expected = "region,sales\nEMEA,1\n,2\n";
+
+    let made = std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap();
+    assert!(made.success());
+    let pipe = path("pipe");
+    let reading = std::thread::spawn(move || fs::read_to_string(pipe).unwrap());
+    print("pipe");
+    assert_eq!(reading.join().unwrap(), expected);
+
+    fs::write(path("rows.csv"), "old").unwrap();
+    std::os::unix::fs::symlink(path("rows.csv"), path("link")).unwrap();
+    print("link");
+    assert!(path("link").is_symlink());
+    assert_eq!(fs::read_to_string(path("rows.csv")).unwrap(), expected);
 }

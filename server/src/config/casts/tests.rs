@@ -104,6 +104,7 @@ fn json_becomes_a_table() {
 #[case("@format {x}", "@format does not know {x}")]
 #[case("@format {this.server.loop}", "@format refers to itself")]
 #[case("@int @json [1]", "@int needs a single value")]
+#[case(&"@int ".repeat(100_000), "casts are nested too deeply")]
 fn wrong_casts_are_mistakes(#[case] raw: &str, #[case] problem: &str) {
     assert_eq!(cast(raw), Err(problem.to_owned()));
 }

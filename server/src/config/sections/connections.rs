@@ -25,13 +25,16 @@ settings! {
     /// How long a new connection may take for TLS and the first bytes of HTTP/2.
     HANDSHAKE_TIMEOUT: Seconds, Is<Duration> = "handshake_timeout_sec", Seconds { zero: false },
         Is(Duration::from_secs(10));
-    /// Bytes of all headers of one request together. Clients are told, as by the original.
+    /// Bytes of all headers of one request together, as HTTP/2 counts them: 32 for each beside its name and value. Clients
+    /// are told, as by the original, and those that heed it do not send more. Who does is answered with HTTP status 431,
+    /// which gRPC clients show as `UNKNOWN`, since the headers of such a call are never read.
     MAX_HEADER_BYTES: Integer, Is<i64> = "max_header_bytes",
         Integer { from: 4_096, to: 16_777_216, what: "a number of bytes" }, Is(16_384);
     /// Calls at the same time on one connection.
     MAX_STREAMS: Integer, Is<i64> = "max_concurrent_streams",
         Integer { from: 1, to: 1_000_000, what: "a positive number of calls" }, Is(1_024);
-    /// How long a client may leave a result unread while it is being sent, before the stream is ended.
+    /// How long a client may leave a result unread while it is being sent, or its request unfinished, before the stream
+    /// is ended.
     STALLED_CLIENT_TIMEOUT: SecondsOrOff, Is<Option<Duration>> = "stalled_client_timeout_sec", SecondsOrOff,
         Is(Some(Duration::from_mins(5)));
 }

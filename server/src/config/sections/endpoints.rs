@@ -22,18 +22,34 @@ pub(super) struct Endpoints {
     pub(super) metrics: Option<HostPort>,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> Result<Endpoints, Noted> {
+/// `flight` is where Flight listens, if that is known.
+pub(super) fn read(reader: &mut Reader<'_>, flight: Option<&HostPort>) -> Result<Endpoints, Noted> {
     let (health_host, health_port) = (reader.read(&HEALTH_HOST), reader.read(&HEALTH_PORT));
     let (metrics_host, metrics_port) = (reader.read(&METRICS_HOST), reader.read(&METRICS_PORT));
     let (health_port, metrics_port) = (health_port?, metrics_port?);
-    Ok(Endpoints {
-        health: health_host?.map(|host| HostPort {
-            host,
-            port: health_port,
-        }),
-        metrics: metrics_host?.map(|host| HostPort {
-            host,
-            port: metrics_port,
-        }),
-    })
+    let health = health_host?.map(|host| HostPort {
+        host,
+        port: health_port,
+    });
+    let metrics = metrics_host?.map(|host| HostPort {
+        host,
+        port: metrics_port,
+    });
+    let taken = |address: &Option<HostPort>, by: Option<&HostPort>| {
+        let both = address.as_ref().zip(by);
+        both.is_some_and(|(address, by)| address.overlaps(by))
+    };
+    let pairs = [
+        (HEALTH_PORT.name, taken(&health, flight), "Flight listens on it"),
+        (METRICS_PORT.name, taken(&metrics, flight), "Flight listens on it"),
+        (
+            METRICS_PORT.name,
+            taken(&metrics, health.as_ref()),
+            "health checks are there",
+        ),
+    ];
+    match pairs.into_iter().find(|(_, taken, _)| *taken) {
+        Some((setting, _, by)) => Err(reader.refuse(setting, format!("is taken: {by}"), "choose another port")),
+        None => Ok(Endpoints { health, metrics }),
+    }
 }

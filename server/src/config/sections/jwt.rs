@@ -83,6 +83,15 @@ impl Kind for KeySetUrl {
         let text = Text { what: WHAT }.read(setting, value)?;
         let fix = "write https://HOST/PATH";
         let url: Uri = text.parse().map_err(|_| Refusal::new(format!("must be {WHAT}"), fix))?;
+        if url
+            .authority()
+            .is_some_and(|authority| authority.as_str().contains('@'))
+        {
+            return Err(Refusal::new(
+                "must not hold a user or a password, since logs name it",
+                fix,
+            ));
+        }
         let local = matches!(url.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
         match (url.scheme_str(), url.host()) {
             (Some("https"), Some(_)) => Ok(url),

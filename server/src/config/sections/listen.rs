@@ -32,6 +32,14 @@ pub struct HostPort {
     pub port: u16,
 }
 
+impl HostPort {
+    /// Whether two listeners would be in each other's way. Names are not looked up.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        let everywhere = |address: &Self| matches!(address.host.as_str(), "::" | "0.0.0.0");
+        self.port == other.port && (self.host == other.host || everywhere(self) || everywhere(other))
+    }
+}
+
 /// `host:port`, IPv6 addresses in brackets.
 impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

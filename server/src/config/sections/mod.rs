@@ -147,7 +147,7 @@ pub(super) fn resolve(
     };
     let reader = &mut Reader::new(settings, "server", findings);
     let addresses = listen::read(reader, machine_name);
-    let endpoints = endpoints::read(reader);
+    let endpoints = endpoints::read(reader, addresses.as_ref().ok().map(|addresses| &addresses.listen));
     let tls = tls::read(reader);
     let authentication = authentication::read(reader, means);
     let pass_credentials = authentication::passes_credentials(reader);

@@ -96,6 +96,20 @@ fn the_health_port_opens_with_a_host() {
     assert_eq!(health.unwrap().to_string(), "127.0.0.1:8877");
 }
 
+#[rstest]
+#[case::health("listen_host = '::'\nlisten_port = 8877\nhealth_check_host = '127.0.0.1'", &["server.health_check_port"])]
+#[case::metrics("metrics_host = 'localhost'\nhealth_check_host = 'localhost'\nhealth_check_port = 17101", &["server.metrics_port"])]
+#[case::another_address("metrics_host = '127.0.0.1'\nhealth_check_host = '127.0.0.2'\nhealth_check_port = 17101", &[])]
+#[case::not_opened("health_check_port = 17001", &[])]
+fn two_ports_are_not_one(#[case] settings: &str, #[case] keys: &[&str]) {
+    let refused = resolved(&format!("[server]\n{settings}"), &[]).err();
+    let refused = refused.map(|mistakes| mistakes.0).unwrap_or_default();
+    assert_eq!(
+        refused.iter().map(|mistake| mistake.key.as_str()).collect::<Vec<_>>(),
+        keys
+    );
+}
+
 #[test]
 fn tokens_of_files_and_environment() {
     let variables = [
@@ -242,6 +256,7 @@ fn a_key_set_is_a_verification() {
 #[case::nothing("", &["jwt.issuer", "jwt.audience", "jwt.jwks_url"])]
 #[case::plain_text("issuer = 'i'\naudience = 'a'\njwks_url = 'http://issuer/keys'", &["jwt.jwks_url"])]
 #[case::no_address("issuer = 'i'\naudience = 'a'\njwks_url = 'keys'", &["jwt.jwks_url"])]
+#[case::credentials("issuer = 'i'\naudience = 'a'\njwks_url = 'https://user:hush@issuer/keys'", &["jwt.jwks_url"])]
 #[case::both("issuer = 'i'\naudience = 'a'\njwks_url = 'https://i'\njwks_file = 'k'", &["jwt.jwks_file"])]
 #[case::shared_secret("issuer = 'i'\naudience = 'a'\njwks_file = 'k'\nalgorithms = ['HS256']", &["jwt.algorithms"])]
 #[case::unsigned("issuer = 'i'\naudience = 'a'\njwks_file = 'k'\nalgorithms = 'none'", &["jwt.algorithms"])]

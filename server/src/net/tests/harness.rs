@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 use h2::client::{ResponseFuture, SendRequest};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::Frame;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
@@ -26,6 +26,7 @@ use crate::auth::ClientCertificate;
 use crate::config::ConnectionSettings;
 use crate::drain::Phase;
 use crate::net::accept;
+use crate::net::streams::Asked;
 use crate::net::tls::Acceptor;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{ConnectionEnd, Format};
@@ -128,8 +129,8 @@ pub(super) async fn shows(metrics: &Metrics, line: &str) {
     }
 }
 
-/// `/large` never ends, `/slow` waits to be told, `/caller` names the client; anything else is answered at once.
-async fn answer(request: Request<Incoming>, go_on: Arc<Notify>) -> Result<Response<Body>, Infallible> {
+/// `/large` never ends, `/read` reads its request to the end, `/slow` waits to be told, `/caller` names the client; anything else is answered at once.
+async fn answer(request: Request<Asked>, go_on: Arc<Notify>) -> Result<Response<Body>, Infallible> {
     let body = match request.uri().path() {
         "/large" => {
             let parts = futures::stream::repeat(Bytes::from(vec![7; PART]));
@@ -138,6 +139,14 @@ async fn answer(request: Request<Incoming>, go_on: Arc<Notify>) -> Result<Respon
         "/slow" => {
             go_on.notified().await;
             Body::empty()
+        }
+        "/read" => {
+            let read = request
+                .into_body()
+                .collect()
+                .await
+                .map(http_body_util::Collected::to_bytes);
+            Body::new(http_body_util::Full::new(read.unwrap()).map_err(|never| match never {}))
         }
         "/caller" => {
             let certificate = request.extensions().get::<Arc<ClientCertificate>>();

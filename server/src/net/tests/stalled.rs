@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use h2::Reason;
+use http::Request;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{sleep, timeout};
 
@@ -88,4 +89,33 @@ async fn a_client_that_does_not_read_its_socket_is_given_up() {
     stream.write_all(&frame(HEADERS, 5, 1, &path)).await.unwrap();
     port.has_open(1).await;
     port.has_open(0).await;
+}
+
+#[tokio::test]
+async fn a_request_that_never_ends_is_reset_and_the_connection_lives() {
+    let port = Port::open(impatient(), None).await;
+    let mut client = Client::of(&port).await;
+    let request = Request::post("http://localhost/read").body(()).unwrap();
+    let mut ready = client.send.clone().ready().await.unwrap();
+    let (answer, mut body) = ready.send_request(request, false).unwrap();
+    body.send_data(Bytes::from_static(b"half"), false).unwrap();
+    port.ended(ConnectionEnd::Stalled, 1).await;
+    let end = timeout(SOON, answer).await.expect("an end").unwrap_err();
+    assert_eq!(end.reason(), Some(Reason::CANCEL));
+    assert_eq!(client.call("/").await.unwrap(), 200);
+}
+
+#[tokio::test]
+async fn a_request_that_comes_slowly_is_not_a_stalled_one() {
+    let port = Port::open(impatient(), None).await;
+    let client = Client::of(&port).await;
+    let request = Request::post("http://localhost/read").body(()).unwrap();
+    let mut ready = client.send.clone().ready().await.unwrap();
+    let (answer, mut body) = ready.send_request(request, false).unwrap();
+    for _ in 0..8 {
+        sleep(SHORT / 3).await;
+        body.send_data(Bytes::from_static(b"part"), false).unwrap();
+    }
+    body.send_data(Bytes::new(), true).unwrap();
+    assert_eq!(timeout(SOON, answer).await.expect("an answer").unwrap().status(), 200);
 }

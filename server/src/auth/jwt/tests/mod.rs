@@ -1,5 +1,6 @@
+mod issuer;
+
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,12 +11,8 @@ use proptest::prelude::*;
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256};
 use rstest::rstest;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 
-use super::keys::KeySet;
 use super::*;
-use crate::config::KeySet as Place;
 
 const ALL: [Algorithm; 4] = [Algorithm::RS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA];
 
@@ -312,126 +309,4 @@ proptest! {
             Ok(())
         })?;
     }
-}
-
-/// An issuer that publishes keys on this machine.
-#[derive(Clone)]
-struct Issuer {
-    keys: Arc<std::sync::Mutex<String>>,
-    status: Arc<AtomicU16>,
-    asked: Arc<AtomicUsize>,
-    place: Place,
-}
-
-impl Issuer {
-    async fn new(keys: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/keys", listener.local_addr().unwrap());
-        let issuer = Self {
-            keys: Arc::new(std::sync::Mutex::new(keys)),
-            status: Arc::new(AtomicU16::new(200)),
-            asked: Arc::default(),
-            place: Place::Url(url.parse().unwrap()),
-        };
-        let answering = issuer.clone();
-        tokio::spawn(async move {
-            loop {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let mut request = [0; 4_096];
-                let _ = stream.read(&mut request).await;
-                answering.asked.fetch_add(1, Ordering::SeqCst);
-                let (status, keys) = (
-                    answering.status.load(Ordering::SeqCst),
-                    answering.keys.lock().unwrap().clone(),
-                );
-                let answer = format!(
-                    "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{keys}",
-                    keys.len()
-                );
-                let _ = stream.write_all(answer.as_bytes()).await;
-            }
-        });
-        issuer
-    }
-
-    fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
-    }
-
-    fn publish(&self, keys: &[Jwk]) {
-        *self.keys.lock().unwrap() = set(keys);
-    }
-}
-
-#[tokio::test]
-async fn a_new_key_makes_the_server_look_again_once() {
-    let (old, new) = (
-        Signer::new(Algorithm::ES256, "old"),
-        Signer::new(Algorithm::ES256, "new"),
-    );
-    let issuer = Issuer::new(set(&[old.public()])).await;
-    let verifier = JwtVerifier::start(&settings(issuer.place.clone()), Metrics::new())
-        .await
-        .unwrap();
-    verifier.keys.forget_when().await;
-    issuer.publish(&[old.public(), new.public()]);
-    let token = new.sign(&claims(json!({})));
-    let callers = futures::future::join_all((0..20).map(|_| verifier.identify(&token))).await;
-    assert!(callers.iter().all(Result::is_ok));
-    assert_eq!(
-        issuer.asked(),
-        2,
-        "one reading at the start, one for all callers together"
-    );
-
-    let unknown = Signer::new(Algorithm::ES256, "unknown").sign(&claims(json!({})));
-    for _ in 0..5 {
-        assert_eq!(verifier.identify(&unknown).await.unwrap_err(), Reject::UnknownKey);
-    }
-    assert_eq!(issuer.asked(), 2, "a flood of unknown keys does not reach the issuer");
-}
-
-#[tokio::test]
-async fn known_keys_hold_while_the_issuer_fails() {
-    let signer = Signer::new(Algorithm::ES256, "one");
-    let issuer = Issuer::new(set(&[signer.public()])).await;
-    let verifier = JwtVerifier::start(&settings(issuer.place.clone()), Metrics::new())
-        .await
-        .unwrap();
-    issuer.status.store(503, Ordering::SeqCst);
-    verifier.keys.forget_when().await;
-    verifier.keys.look_again().await;
-    assert_eq!(issuer.asked(), 2);
-    assert!(verifier.identify(&signer.sign(&claims(json!({})))).await.is_ok());
-}
-
-#[tokio::test]
-async fn an_issuer_that_fails_at_the_start_is_asked_again() {
-    let signer = Signer::new(Algorithm::ES256, "one");
-    let issuer = Issuer::new(set(&[signer.public()])).await;
-    issuer.status.store(503, Ordering::SeqCst);
-    let verifier = JwtVerifier::start(&settings(issuer.place.clone()), Metrics::new())
-        .await
-        .unwrap();
-    let token = signer.sign(&claims(json!({})));
-    assert_eq!(verifier.identify(&token).await.unwrap_err(), Reject::NoKeys);
-    issuer.status.store(200, Ordering::SeqCst);
-    verifier.keys.forget_when().await;
-    verifier.keys.look_again().await;
-    assert!(verifier.identify(&token).await.is_ok());
-}
-
-#[tokio::test]
-async fn keys_that_never_end_are_not_read_to_the_end() {
-    let issuer = Issuer::new("x".repeat(2 << 20)).await;
-    let verifier = JwtVerifier::start(&settings(issuer.place.clone()), Metrics::new())
-        .await
-        .unwrap();
-    assert_eq!(
-        verifier
-            .identify(&Signer::new(Algorithm::ES256, "one").sign(&claims(json!({}))))
-            .await
-            .unwrap_err(),
-        Reject::NoKeys
-    );
 }
