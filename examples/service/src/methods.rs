@@ -82,7 +82,17 @@ impl FlightMethods for ShelfMethods {
             return Err(FlightError::bad_argument("A table needs a path of one name."));
         };
         let name = name.clone();
-        let batches: Vec<RecordBatch> = upload.by_ref().try_collect().await?;
+        let mut batches: Vec<RecordBatch> = Vec::new();
+        let mut bytes = 0;
+        while let Some(batch) = upload.try_next().await? {
+            bytes += batch.get_array_memory_size();
+            if bytes > self.shelf.max_table_bytes() {
+                return Err(FlightError::bad_argument(
+                    "The table is larger than [shelf] max_table_bytes.",
+                ));
+            }
+            batches.push(batch);
+        }
         let schema = upload.schema().cloned();
         let schema = schema.ok_or_else(|| FlightError::bad_argument("A table needs a schema."))?;
         let table = Shelved::new(schema, batches);

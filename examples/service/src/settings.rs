@@ -10,6 +10,8 @@ use serde::Deserialize;
 pub(crate) struct ShelfSettings {
     /// Tables of all tenants together; one more is refused.
     pub(crate) max_tables: usize,
+    /// Bytes of one table; a larger one is refused while it comes.
+    pub(crate) max_table_bytes: usize,
     /// How long a table stays.
     keep_sec: u64,
 }
@@ -18,6 +20,7 @@ impl Default for ShelfSettings {
     fn default() -> Self {
         Self {
             max_tables: 1000,
+            max_table_bytes: 64 * 1024 * 1024,
             keep_sec: 3600,
         }
     }

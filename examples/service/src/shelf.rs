@@ -121,6 +121,11 @@ impl Shelf {
         Ok(())
     }
 
+    /// Bytes that one table may have.
+    pub(crate) const fn max_table_bytes(&self) -> usize {
+        self.settings.max_table_bytes
+    }
+
     /// A table of a tenant.
     pub(crate) fn get(&self, tenant: &str, name: &str) -> Result<Shelved, FlightError> {
         let place = (tenant.to_owned(), name.to_owned());

@@ -8,7 +8,7 @@ use flexconnect_server::config::Tables;
 use flexconnect_server::{FlightError, FunctionError};
 use subtle::ConstantTimeEq as _;
 
-/// The tenants of `[tenants]`, each with its secret.
+/// The tenants of `[tenant_secrets]`, each with its secret: `config show` hides what is named so.
 pub(crate) struct Tenants(BTreeMap<String, String>);
 
 impl Tenants {
@@ -17,9 +17,11 @@ impl Tenants {
     /// # Errors
     /// When there is none: nobody could call.
     pub(crate) fn of_settings(settings: &Tables) -> Result<Self, FunctionError> {
-        let tenants: BTreeMap<String, String> = settings.section("tenants")?;
+        let tenants: BTreeMap<String, String> = settings.section("tenant_secrets")?;
         if tenants.is_empty() {
-            return Err(FunctionError::failed("write [tenants] with a secret for each"));
+            return Err(FunctionError::failed(
+                "write [tenant_secrets] with a secret for each tenant",
+            ));
         }
         Ok(Self(tenants))
     }

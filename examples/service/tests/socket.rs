@@ -29,7 +29,7 @@ async fn shelf() -> (Running, u16) {
     let mut config = config(&format!(
         "[server]\nauthentication_method = 'token'\ntoken_verification = 'CustomVerification'\n\
          metrics_host = '127.0.0.1'\nmetrics_port = {port}\nlame_duck_sec = 0\npropagation_delay_sec = 0\n\
-         [shelf]\nmax_tables = 2\n[tenants]\nacme = 'sesame'\nother = 'secret'"
+         [shelf]\nmax_tables = 2\nmax_table_bytes = 4000000\n[tenant_secrets]\nacme = 'sesame'\nother = 'secret'"
     ));
     config.server.listen.port = 0;
     let running = flexconnect_example_service::server().start(config).await.unwrap();
@@ -150,6 +150,11 @@ async fn tenants_have_secrets_and_shelves_of_their_own() {
     put(&mut other, "sales", 1).await.unwrap();
     let full = put(&mut acme, "more", 1).await.unwrap_err();
     assert_eq!(full.code(), Code::Unavailable, "the shelf has room for two tables");
+    let large = put(&mut acme, "sales", 20_000).await.unwrap_err();
+    assert!(
+        large.message().contains("larger than [shelf] max_table_bytes"),
+        "{large}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,9 +23,9 @@ pub(super) struct Arguments {
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     format: Format,
     #[command(flatten)]
-    server: ServerArguments,
-    #[command(flatten)]
     config: ConfigArguments,
+    #[command(flatten)]
+    server: ServerArguments,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -41,6 +41,18 @@ fn wrong_usage_is_refused(#[case] arguments: &[&str]) {
     assert!(parse(arguments).is_err());
 }
 
+#[rstest]
+fn settings_are_no_matter_of_servers_elsewhere(#[values("functions", "call")] command: &str) {
+    let mut arguments = Arguments::command();
+    let help = arguments
+        .find_subcommand_mut(command)
+        .unwrap()
+        .render_long_help()
+        .to_string();
+    let place = |words: &str| help.find(words).unwrap();
+    assert!(place("--config ") < place("A server elsewhere:"), "{help}");
+}
+
 #[test]
 fn a_broken_pipe_is_found_among_the_causes() {
     let pipe = || io::Error::from(io::ErrorKind::BrokenPipe);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::document;
-use super::report::{Findings, Mistake, Source};
+use super::report::Findings;
+use super::source::Source;
 use super::tree::{Node, Table, Value};
 
 /// How many casts, and settings that `@format` refers to, may lie between a text and its value.
@@ -105,13 +106,7 @@ impl Casting<'_> {
             Value::Text(text) => match self.cast(text, &node.source, 0) {
                 Ok(None) => {}
                 Ok(Some(value)) => node.value = value,
-                Err((problem, fix)) => findings.mistakes.push(Mistake {
-                    key: path.to_owned(),
-                    value: Some(node.shown(path)),
-                    source: node.source.clone(),
-                    problem,
-                    fix,
-                }),
+                Err((problem, fix)) => findings.refuse(path, node, problem, fix),
             },
         }
     }

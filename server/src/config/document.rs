@@ -7,7 +7,7 @@ use std::fmt;
 use ::toml::de::{DeTable, DeValue};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-use super::report::Source;
+use super::source::Source;
 use super::tree::{MAX_PARTS, Node, Table, Value};
 
 /// A TOML document. Values know their lines; errors are one line of text with the place.

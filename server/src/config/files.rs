@@ -4,15 +4,16 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::document;
-use super::report::{Findings, Mistake, Source};
+use super::report::{Findings, Mistake};
+use super::source::Source;
 use super::tree::Table;
+use super::{document, overlay};
 
 /// Lays the files over each other, the later over the earlier, each followed by its local neighbour.
 pub(super) fn load(files: &[PathBuf], settings: &mut Table, findings: &mut Findings) {
     for file in files {
         match read(file) {
-            Ok(table) => settings.overlay(table, findings),
+            Ok(table) => overlay::overlay(settings, table, findings),
             Err(problem) => {
                 findings.mistakes.push(problem.into_mistake(file));
                 continue;
@@ -20,7 +21,7 @@ pub(super) fn load(files: &[PathBuf], settings: &mut Table, findings: &mut Findi
         }
         let Some(local) = local_neighbour(file) else { continue };
         match read(&local) {
-            Ok(table) => settings.overlay(table, findings),
+            Ok(table) => overlay::overlay(settings, table, findings),
             Err(Problem::Missing) => {}
             Err(problem) => findings.mistakes.push(problem.into_mistake(&local)),
         }
@@ -118,7 +119,7 @@ mod tests {
     use super::*;
 
     fn load_all(files: &[PathBuf]) -> (String, Vec<String>) {
-        let (mut settings, mut findings) = (Table::default(), Findings::default());
+        let (mut settings, mut findings) = (Table::default(), Findings::new(|_, _| false));
         load(files, &mut settings, &mut findings);
         let problems = findings.mistakes.into_iter().map(|mistake| mistake.problem).collect();
         (serde_json::to_string(&settings.to_json()).unwrap(), problems)

@@ -1,7 +1,8 @@
 //! Typed access to one section: a value of the wrong type or out of range becomes a mistake, and reading goes on.
 
-use super::report::{Findings, Mistake, Source};
+use super::report::{Findings, Mistake};
 use super::setting::{Fallback, Kind, Refusal, Setting};
+use super::source::Source;
 use super::tree::{Node, Table, Value};
 
 /// A mistake was noted; there is no value.
@@ -25,13 +26,8 @@ impl<'a> Reader<'a> {
             }) => Some(table),
             None | Some(Node { value: Value::Null, .. }) => None,
             Some(node) => {
-                findings.mistakes.push(Mistake {
-                    key: section.to_owned(),
-                    value: Some(node.shown(section)),
-                    source: node.source.clone(),
-                    problem: "a section must be a table of settings".to_owned(),
-                    fix: format!("write [{section}] and its settings below"),
-                });
+                let fix = format!("write [{section}] and its settings below");
+                findings.refuse(section, node, "a section must be a table of settings", fix);
                 None
             }
         };
@@ -60,14 +56,16 @@ impl<'a> Reader<'a> {
     /// Notes that a setting, or its absence, is wrong.
     pub(super) fn refuse(&mut self, setting: &str, problem: impl Into<String>, fix: impl Into<String>) -> Noted {
         let key = format!("{}.{setting}", self.section);
-        let node = self.node(setting);
-        self.findings.mistakes.push(Mistake {
-            value: node.map(|node| node.shown(&key)),
-            source: self.source(setting),
-            key,
-            problem: problem.into(),
-            fix: fix.into(),
-        });
+        match self.node(setting) {
+            Some(node) => self.findings.refuse(key, node, problem, fix),
+            None => self.findings.mistakes.push(Mistake {
+                key,
+                value: None,
+                source: Source::Unset,
+                problem: problem.into(),
+                fix: fix.into(),
+            }),
+        }
         Noted
     }
 
@@ -104,7 +102,7 @@ mod tests {
             text: "",
         };
         let settings = document::toml("[server]\nx = 70_000", &Source::Unset).unwrap();
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(|_, _| false);
         assert_eq!(
             Reader::new(&settings, "server", &mut findings).read(&setting),
             Err(Noted)

@@ -1,44 +1,10 @@
-//! Where a value came from, and what is wrong with it: all mistakes of a configuration are collected and told at once.
+//! What is wrong with a configuration: all mistakes are collected and told at once.
 
 use std::fmt;
-use std::path::Path;
-use std::sync::Arc;
 
-/// The place a value was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A settings file, and the line in it where the format tells.
-    File(Arc<Path>, Option<usize>),
-    /// An environment variable, by its whole name.
-    Variable(Arc<str>),
-    /// Nowhere: the setting is missing.
-    Unset,
-}
-
-impl Source {
-    pub(super) fn file(path: &Path) -> Self {
-        Self::File(Arc::from(path), None)
-    }
-
-    /// The same file, at a line counted from 1.
-    pub(super) fn at_line(&self, line: usize) -> Self {
-        match self {
-            Self::File(path, _) => Self::File(Arc::clone(path), Some(line)),
-            Self::Variable(_) | Self::Unset => self.clone(),
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path, None) => write!(f, "in {}", path.display()),
-            Self::File(path, Some(line)) => write!(f, "in {}:{line}", path.display()),
-            Self::Variable(name) => write!(f, "in the variable {name}"),
-            Self::Unset => f.write_str("not set"),
-        }
-    }
-}
+use super::shown::{self, Secrets};
+use super::source::Source;
+use super::tree::Node;
 
 /// One thing that is wrong with the configuration: the start is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,13 +71,40 @@ impl fmt::Display for Warning {
 }
 
 /// Collects what is found while a configuration is put together.
-#[derive(Default)]
 pub(super) struct Findings {
     pub(super) mistakes: Vec<Mistake>,
     pub(super) warnings: Vec<Warning>,
+    secrets: Secrets,
 }
 
 impl Findings {
+    /// Nothing so far. Values are shown unless they are secrets.
+    pub(super) const fn new(secrets: Secrets) -> Self {
+        Self {
+            mistakes: Vec::new(),
+            warnings: Vec::new(),
+            secrets,
+        }
+    }
+
+    /// Notes that the value of a key is wrong.
+    pub(super) fn refuse(
+        &mut self,
+        key: impl Into<String>,
+        node: &Node,
+        problem: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        let key = key.into();
+        self.mistakes.push(Mistake {
+            value: Some(shown::in_words(node, &key, self.secrets)),
+            key,
+            source: node.source.clone(),
+            problem: problem.into(),
+            fix: fix.into(),
+        });
+    }
+
     pub(super) fn warn(&mut self, key: impl Into<String>, source: Source, text: impl Into<String>) {
         self.warnings.push(Warning {
             key: key.into(),

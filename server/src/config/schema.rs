@@ -1,48 +1,36 @@
-//! The names of our settings: what is known, and what a misspelled name was meant to be.
+//! The names of our settings: what is known, what is secret, and what a misspelled name was meant to be.
 
 use super::report::Findings;
 use super::sections::SECTIONS;
-use super::setting::Described;
+use super::setting::{Described, Section};
 use super::tree::{Table, Value};
 
-/// A section whose settings are ours.
-pub(super) struct Section {
-    pub(super) name: &'static str,
-    pub(super) groups: &'static [Group],
-}
-
-/// Settings that belong together, on the reference page as well.
-pub(super) struct Group {
-    pub(super) title: &'static str,
-    pub(super) settings: &'static [&'static dyn Described],
-}
-
-impl Group {
-    pub(super) const fn new(title: &'static str, settings: &'static [&'static dyn Described]) -> Self {
-        Self { title, settings }
-    }
-}
-
-impl Section {
-    pub(super) fn settings(&self) -> impl Iterator<Item = &'static dyn Described> {
-        self.groups.iter().flat_map(|group| group.settings.iter().copied())
-    }
-
-    pub(super) fn knows(&self, setting: &str) -> bool {
-        self.names().any(|name| name == setting)
-    }
-
-    /// Every known setting.
-    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.settings().map(Described::name)
-    }
-}
-
 /// The setting of a full key, if it is ours.
-pub(super) fn find(key: &str) -> Option<&'static dyn Described> {
+fn find(key: &str) -> Option<&'static dyn Described> {
     let (section, setting) = key.split_once('.')?;
     let section = SECTIONS.iter().find(|known| known.name == section)?;
     section.settings().find(|known| known.name() == setting)
+}
+
+/// Whether the value under a key must not be shown: our settings know, those of functions are judged by their names.
+pub(super) fn is_secret(key: &str, value: &Value) -> bool {
+    const SPEAKING: [&str; 8] = [
+        "token",
+        "secret",
+        "passw",
+        "passphrase",
+        "privatekey",
+        "credential",
+        "apikey",
+        "accesskey",
+    ];
+    match find(key) {
+        Some(setting) => setting.hides(value),
+        None => {
+            let letters: String = key.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).collect();
+            SPEAKING.iter().any(|word| letters.contains(word))
+        }
+    }
 }
 
 /// Warns of settings that do nothing: unknown or misplaced.
@@ -98,7 +86,7 @@ mod tests {
     use rstest::rstest;
 
     use super::super::document;
-    use super::super::report::Source;
+    use super::super::source::Source;
     use super::*;
 
     #[rstest]
@@ -119,7 +107,7 @@ mod tests {
         "listen_port (in x.toml:1) is outside its section and has no effect: write it under [server]"
     )]
     fn settings_without_effect_are_told(#[case] text: &str, #[case] expected: &str) {
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(is_secret);
         check_names(
             &document::toml(text, &Source::file(Path::new("x.toml"))).unwrap(),
             &mut findings,
@@ -132,7 +120,7 @@ mod tests {
     #[case("[server]\nlisten_port = 1\notel_exporter_type = 'none'\nmalloc_trim_interval_sec = 30")]
     #[case("[sales]\napi_url = 'x'")]
     fn settings_in_order_are_not(#[case] text: &str) {
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(is_secret);
         check_names(&document::toml(text, &Source::Unset).unwrap(), &mut findings);
         assert_eq!(findings.warnings, []);
     }

@@ -162,6 +162,39 @@ impl<K: Kind, D: Fallback<K>> Described for Setting<K, D> {
     }
 }
 
+/// A section whose settings are ours.
+pub(super) struct Section {
+    pub(super) name: &'static str,
+    pub(super) groups: &'static [Group],
+}
+
+/// Settings that belong together, on the reference page as well.
+pub(super) struct Group {
+    pub(super) title: &'static str,
+    pub(super) settings: &'static [&'static dyn Described],
+}
+
+impl Group {
+    pub(super) const fn new(title: &'static str, settings: &'static [&'static dyn Described]) -> Self {
+        Self { title, settings }
+    }
+}
+
+impl Section {
+    pub(super) fn settings(&self) -> impl Iterator<Item = &'static dyn Described> {
+        self.groups.iter().flat_map(|group| group.settings.iter().copied())
+    }
+
+    pub(super) fn knows(&self, setting: &str) -> bool {
+        self.names().any(|name| name == setting)
+    }
+
+    /// Every known setting.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.settings().map(Described::name)
+    }
+}
+
 /// Declares the settings of a group: constants to read them by, and `ALL` for the reference page.
 ///
 /// The doc comment of a setting is its text on that page.

@@ -2,12 +2,13 @@
 
 use serde_json::Value as Json;
 
-use super::report::{Findings, Mistake, Mistakes, Source, Warning};
-use super::schema;
+use super::layers::{Inputs, merge};
+use super::report::{Findings, Mistake, Mistakes, Warning};
 use super::sections::{self, SECTIONS};
 use super::setting::{Described, Unwritten};
+use super::source::Source;
 use super::tree::{Node, Table, Value};
-use super::{Inputs, document, files, merge};
+use super::{document, files, schema, shown};
 
 /// What a configuration comes to, mistakes and all.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ pub enum Standing {
 /// # Errors
 /// When a file cannot be used; without it the rest would mislead.
 pub fn survey(inputs: &Inputs) -> Result<Survey, Mistakes> {
-    let mut findings = Findings::default();
+    let mut findings = Findings::new(schema::is_secret);
     let mut settings = Table::default();
     files::load(&inputs.files, &mut settings, &mut findings);
     if !findings.mistakes.is_empty() {
@@ -103,7 +104,10 @@ pub(super) fn effective(settings: &Table) -> Json {
 #[must_use]
 pub fn literal(default: &str) -> Json {
     let node = document::toml_value(default, &Source::Unset);
-    node.map_or_else(|| Json::from(default), |node| node.to_shown_json(""))
+    node.map_or_else(
+        || Json::from(default),
+        |node| shown::as_json(&node, "", schema::is_secret),
+    )
 }
 
 fn entries(settings: &Table) -> Vec<Entry> {
@@ -148,7 +152,7 @@ fn entry(section: &str, name: &str, node: &Node, standing: Standing) -> Entry {
     Entry {
         section: section.to_owned(),
         name: name.to_owned(),
-        value: Shown::Written(node.to_shown_json(key.trim_end_matches('.'))),
+        value: Shown::Written(shown::as_json(node, key.trim_end_matches('.'), schema::is_secret)),
         source: node.source.clone(),
         standing,
     }
@@ -178,7 +182,7 @@ mod tests {
             variables,
             ..Inputs::default()
         };
-        of(files, &inputs, Findings::default())
+        of(files, &inputs, Findings::new(schema::is_secret))
     }
 
     fn find<'s>(survey: &'s Survey, section: &str, name: &str) -> &'s Entry {

@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use super::casts;
-use super::report::{Findings, Mistake, Mistakes, Source};
+use super::report::{Findings, Mistake, Mistakes};
 use super::sections::SECTIONS;
+use super::source::Source;
 use super::tree::{MAX_PARTS, Table, Value};
 
 const PREFIX: &str = "GOODDATA_FLIGHT_";
@@ -106,7 +107,7 @@ mod tests {
             .iter()
             .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
             .collect();
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(|_, _| false);
         let table = load(&variables, &mut findings);
         let warnings = findings.warnings.iter().map(ToString::to_string).collect();
         (serde_json::to_string(&table.to_json()).unwrap(), warnings)

@@ -8,6 +8,8 @@
 //! A task may outlive the call that began it, so its span is not nested in the call's; it is its child in the trace, and
 //! inherits the keys of its log lines. Spans that only traces need do not exist when nobody takes them.
 
+use std::fmt::Display;
+
 use http::HeaderMap;
 use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::{Status, TraceContextExt as _};
@@ -20,7 +22,6 @@ use tracing_subscriber::registry::LookupSpan as _;
 use super::log::ParentSpan;
 use super::{Rpc, traces};
 use crate::error::FlightError;
-use crate::task::{FunctionError, TaskId};
 
 const TASK_ID: &str = "gooddata_flight_server.task_id";
 const TASK_ERROR: &str = "gooddata_flight_server.task_error";
@@ -74,7 +75,7 @@ pub(crate) fn rpc_succeeded(span: &Span) {
 }
 
 /// The span of a task, from its submission by the call of the current span to its end.
-pub(crate) fn task(kind: &str, id: TaskId) -> Span {
+pub(crate) fn task(kind: &str, id: impl Display) -> Span {
     let call = Span::current();
     let span = tracing::info_span!(parent: None, "task", fun = kind, task_id = %id, otel.name = "task_execution");
     if traces::are_on() {
@@ -86,7 +87,7 @@ pub(crate) fn task(kind: &str, id: TaskId) -> Span {
 }
 
 /// The span of running a task, within the span of the task.
-pub(crate) fn task_run(task: &Span, id: TaskId) -> Span {
+pub(crate) fn task_run(task: &Span, id: impl Display) -> Span {
     if !traces::are_on() {
         return task.clone();
     }
@@ -96,7 +97,7 @@ pub(crate) fn task_run(task: &Span, id: TaskId) -> Span {
 }
 
 /// The function returned an error, or was cancelled.
-pub(crate) fn run_failed(run: &Span, error: &FunctionError) {
+pub(crate) fn run_failed(run: &Span, error: &impl Display) {
     if traces::are_on() {
         fail(run, error.to_string());
     }

@@ -1,5 +1,5 @@
-//! Tokens that were found good, so that a caller's next call need not have the signature verified again: that takes ten
-//! times as long as all the rest of a small call's authentication.
+//! Tokens that were found good, so that a caller's next call need not have the signature verified again: that takes many
+//! times as long as everything else about a token.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -46,12 +46,12 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "ROWS")]
     limit: Option<usize>,
     #[command(flatten)]
+    config: ConfigArguments,
+    #[command(flatten)]
     server: ServerArguments,
     /// Wait for the result in one request, instead of asking again and again.
     #[arg(long, requires = "url", help_heading = "A server elsewhere")]
     no_poll: bool,
-    #[command(flatten)]
-    config: ConfigArguments,
 }
 
 /// Why there are no rows, or no more.

@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::config::report::Source;
+use crate::config::source::Source;
 use crate::config::tree::{Node, Table, Value};
 
 /// Tells the source of a place in a text.

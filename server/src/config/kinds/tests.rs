@@ -1,7 +1,7 @@
 use rstest::rstest;
 
 use super::super::document;
-use super::super::report::Source;
+use super::super::source::Source;
 use super::*;
 
 /// What a kind reads from a value of TOML.

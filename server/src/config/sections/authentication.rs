@@ -150,7 +150,7 @@ impl Kind for TokenList {
     }
 
     fn write(&self, _: &Vec<SecretString>) -> String {
-        crate::config::tree::HIDDEN.to_owned()
+        crate::config::shown::HIDDEN.to_owned()
     }
 
     fn summary(&self) -> String {
@@ -179,7 +179,18 @@ pub(super) fn read(reader: &mut Reader<'_>, means: Means) -> Result<Authenticati
                 let text = "is none: calls are accepted without the tokens that are listed";
                 reader.warn(METHOD.name, text);
             }
-            let (_, _, _) = (header?, verification?, jwt?);
+            let (_, _) = (header?, verification?);
+            if jwt?.is_some() {
+                reader.warn(METHOD.name, "is none: calls are accepted without the tokens of [jwt]");
+            }
+            for setting in [HEADER.name, VERIFICATION.name] {
+                if reader.node(setting).is_some() {
+                    reader.warn(
+                        setting,
+                        "has no effect while authentication_method is none: everybody may call",
+                    );
+                }
+            }
             Ok(Authentication::None)
         }
         Method::Token => {

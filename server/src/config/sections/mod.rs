@@ -14,7 +14,6 @@ mod tasks;
 mod telemetry;
 mod tls;
 
-use std::fmt;
 use std::path::PathBuf;
 
 pub use answers::AnswerSettings;
@@ -29,9 +28,8 @@ pub use telemetry::{LogSettings, TraceExporter, TraceKeys, TraceSettings};
 pub use tls::{Pem, PemText, Tls};
 
 use super::reader::{Noted, Reader};
-use super::reload::Origin;
 use super::report::Findings;
-use super::schema::{Group, Section};
+use super::setting::{Group, Section};
 use super::tree::Table;
 
 /// All sections that are ours; every other one belongs to functions.
@@ -63,41 +61,6 @@ pub(super) static SECTIONS: [Section; 4] = [
         groups: &[Group::new("JSON Web Tokens", jwt::ALL)],
     },
 ];
-
-/// The whole configuration.
-#[derive(Clone)]
-pub struct Config {
-    /// `[server]`, and `[enumerated_tokens]` and `[jwt]` where they are asked for.
-    pub server: ServerSection,
-    /// `[flexconnect]`.
-    pub flexconnect: FlexConnectSection,
-    /// All tables as functions may read them; the server's own secrets are left out.
-    pub tables: serde_json::Map<String, serde_json::Value>,
-    /// All settings of the server that have a value, by section, for the log: secrets are hidden.
-    pub effective: serde_json::Value,
-    /// Where it was read from, to read it again.
-    pub origin: Origin,
-}
-
-/// Tables hold what functions configure, secrets included, so their values are not shown.
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            server,
-            flexconnect,
-            tables,
-            effective: _,
-            origin,
-        } = self;
-        let sections = tables.keys().collect::<Vec<_>>();
-        f.debug_struct("Config")
-            .field("server", server)
-            .field("flexconnect", flexconnect)
-            .field("tables", &sections)
-            .field("origin", origin)
-            .finish()
-    }
-}
 
 /// `[server]`
 #[derive(Clone, Debug)]

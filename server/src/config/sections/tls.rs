@@ -6,8 +6,8 @@ use secrecy::SecretString;
 
 use crate::config::kinds::{Flag, Text};
 use crate::config::reader::{Noted, Reader};
-use crate::config::report::Source;
 use crate::config::setting::{Is, Kind, Otherwise, Refusal, Setting, settings};
+use crate::config::source::Source;
 use crate::config::tree::Value;
 
 settings! {

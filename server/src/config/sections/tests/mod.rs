@@ -1,14 +1,17 @@
+mod any;
+mod jwt;
+
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use proptest::prelude::*;
 use rstest::rstest;
 use secrecy::ExposeSecret;
 
-use super::super::report::{Mistakes, Source, Warning};
-use super::super::{Inputs, assemble, document};
 use super::*;
+use crate::config::load::{Config, assemble};
+use crate::config::report::{Mistakes, Warning};
+use crate::config::source::Source;
+use crate::config::{Inputs, document, schema};
 
 fn resolved(toml: &str, variables: &[(&str, &str)]) -> Result<(Config, Vec<Warning>), Mistakes> {
     let settings = document::toml(toml, &Source::file("test.toml".as_ref())).unwrap();
@@ -16,7 +19,7 @@ fn resolved(toml: &str, variables: &[(&str, &str)]) -> Result<(Config, Vec<Warni
         .iter()
         .map(|(name, text)| (format!("GOODDATA_FLIGHT_{name}"), (*text).to_owned()))
         .collect();
-    assemble(settings, &on_this_machine(variables), Findings::default())
+    assemble(settings, &on_this_machine(variables), Findings::new(schema::is_secret))
 }
 
 fn on_this_machine(variables: BTreeMap<String, String>) -> Inputs {
@@ -227,61 +230,6 @@ fn limits_that_limit_nothing_are_refused(#[case] toml: &str, #[case] expected: &
     assert!(mistakes[0].contains(expected), "{mistakes:?}");
 }
 
-const JWT: &str = "[server]\nauthentication_method = 'token'\ntoken_verification = 'JwtVerification'\n[jwt]\n";
-
-#[test]
-fn a_key_set_is_a_verification() {
-    let toml = format!(
-        "{JWT}issuer = 'https://issuer'\naudience = 'flexconnect'\njwks_url = 'https://issuer/keys'\nleeway_sec = 5"
-    );
-    let Authentication::Token {
-        verification: TokenVerification::Jwt(jwt),
-        ..
-    } = config(&toml).server.authentication
-    else {
-        panic!("JSON web tokens are asked for");
-    };
-    let expected = JwtSettings {
-        issuer: "https://issuer".to_owned(),
-        audience: vec!["flexconnect".to_owned()],
-        keys: KeySet::Url("https://issuer/keys".parse().unwrap()),
-        algorithms: vec![jsonwebtoken::Algorithm::RS256, jsonwebtoken::Algorithm::ES256],
-        leeway: Duration::from_secs(5),
-        refresh: Duration::from_mins(5),
-    };
-    assert_eq!(*jwt, expected);
-}
-
-#[rstest]
-#[case::nothing("", &["jwt.issuer", "jwt.audience", "jwt.jwks_url"])]
-#[case::plain_text("issuer = 'i'\naudience = 'a'\njwks_url = 'http://issuer/keys'", &["jwt.jwks_url"])]
-#[case::no_address("issuer = 'i'\naudience = 'a'\njwks_url = 'keys'", &["jwt.jwks_url"])]
-#[case::credentials("issuer = 'i'\naudience = 'a'\njwks_url = 'https://user:hush@issuer/keys'", &["jwt.jwks_url"])]
-#[case::both("issuer = 'i'\naudience = 'a'\njwks_url = 'https://i'\njwks_file = 'k'", &["jwt.jwks_file"])]
-#[case::shared_secret("issuer = 'i'\naudience = 'a'\njwks_file = 'k'\nalgorithms = ['HS256']", &["jwt.algorithms"])]
-#[case::unsigned("issuer = 'i'\naudience = 'a'\njwks_file = 'k'\nalgorithms = 'none'", &["jwt.algorithms"])]
-#[case::no_algorithm("issuer = 'i'\naudience = 'a'\njwks_file = 'k'\nalgorithms = []", &["jwt.algorithms"])]
-#[case::nobody("issuer = 'i'\naudience = []\njwks_file = 'k'", &["jwt.audience"])]
-fn web_tokens_that_would_prove_nothing_are_refused(#[case] jwt: &str, #[case] keys: &[&str]) {
-    let refused = resolved(&format!("{JWT}{jwt}"), &[]).unwrap_err().0;
-    assert_eq!(
-        refused.iter().map(|mistake| mistake.key.as_str()).collect::<Vec<_>>(),
-        keys
-    );
-}
-
-#[test]
-fn a_key_set_on_this_machine_may_be_plain_text() {
-    let jwt = "issuer = 'i'\naudience = ['a', 'b']\njwks_url = 'http://127.0.0.1:8080/keys'";
-    assert!(resolved(&format!("{JWT}{jwt}"), &[]).is_ok());
-}
-
-#[test]
-fn web_tokens_without_their_section_are_refused() {
-    let toml = "[server]\nauthentication_method = 'token'\ntoken_verification = 'JwtVerification'";
-    assert!(mistakes(toml)[0].contains("is JwtVerification, and there is no [jwt]"));
-}
-
 #[test]
 fn trace_keys_have_other_names() {
     let (config, _) = resolved(
@@ -357,6 +305,18 @@ fn a_section_is_a_table() {
     "[server]\ntask_spill_bytes = 5",
     "server.task_spill_bytes (in test.toml:2) has no effect without task_spill_directory"
 )]
+#[case(
+    "[jwt]\nissuer = 'i'\naudience = 'a'\njwks_file = 'k'",
+    "server.authentication_method is none: calls are accepted without the tokens of [jwt]"
+)]
+#[case(
+    "[server]\ntoken_header_name = 'X-Token'",
+    "server.token_header_name (in test.toml:2) has no effect while authentication_method is none: everybody may call"
+)]
+#[case(
+    "[server]\ntoken_verification = 'CustomVerification'",
+    "server.token_verification (in test.toml:2) has no effect while authentication_method is none: everybody may call"
+)]
 fn doubtful_settings_are_told(#[case] toml: &str, #[case] expected: &str) {
     assert_eq!(warnings(toml), [expected]);
 }
@@ -379,132 +339,4 @@ fn a_custom_header_keeps_its_spelling() {
 fn debug_shows_no_secret() {
     let toml = "[server]\nauthentication_method = 'token'\n[enumerated_tokens]\ntokens = ['hush']\n[sales]\nx = 'hush'";
     assert!(!format!("{:?}", config(toml)).contains("hush"));
-}
-
-fn any_value() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "[ -~]{0,30}",
-        "\\PC{0,12}",
-        any::<i64>().prop_map(|value| value.to_string()),
-        any::<f64>().prop_map(|value| value.to_string()),
-        "@(int|float|bool|json|format|merge|none|str|jinja|del) [ -~]{0,20}",
-        "@(int|float|bool|str|format) @(int|float|bool|str|format) [ -~]{0,12}",
-        "@format \\{this\\.[a-z_]{1,12}\\.[a-z_]{1,12}\\}[{}]{0,3}",
-        "(\\[|\\{a = ){0,40}1",
-        Just("[1, 'a', true]".to_owned()),
-        Just("{a = {b = 1}}".to_owned()),
-        Just("true".to_owned()),
-    ]
-}
-
-/// Any names of settings, known and unknown, in sections of ours and of others.
-fn any_document() -> impl Strategy<Value = serde_json::Value> {
-    let known: Vec<&str> = SECTIONS.iter().flat_map(Section::names).collect();
-    let leaf = prop_oneof![
-        Just(serde_json::Value::Null),
-        any::<bool>().prop_map(serde_json::Value::from),
-        any::<i64>().prop_map(serde_json::Value::from),
-        any::<f64>().prop_map(serde_json::Value::from),
-        any_value().prop_map(serde_json::Value::from),
-    ];
-    let name = prop_oneof![
-        proptest::sample::select(known),
-        Just("dynaconf_merge"),
-        Just("server"),
-        Just("jwt"),
-        Just("A.b"),
-        Just("a__b"),
-        Just("")
-    ];
-    leaf.prop_recursive(4, 24, 4, move |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
-            proptest::collection::vec((name.clone(), inner), 0..5).prop_map(|entries| {
-                let entries = entries.into_iter().map(|(name, value)| (name.to_owned(), value));
-                serde_json::Value::Object(entries.collect())
-            }),
-        ]
-    })
-}
-
-/// What must hold of every configuration, whatever is in it.
-fn check_any(settings: Table, variables: BTreeMap<String, String>) -> Result<(), TestCaseError> {
-    let inputs = on_this_machine(variables);
-    let seen = super::super::survey::of(settings.clone(), &inputs, Findings::default());
-    let lines = seen.entries.len() + seen.mistakes.len() + seen.warnings.len();
-    prop_assert!(lines < 1_000, "{lines} lines");
-    match assemble(settings, &inputs, Findings::default()) {
-        Ok((_, warnings)) => {
-            prop_assert_eq!(seen.mistakes, []);
-            prop_assert_eq!(seen.warnings, warnings);
-        }
-        Err(mistakes) => {
-            prop_assert!(!mistakes.0.is_empty());
-            prop_assert_eq!(&seen.mistakes, &mistakes.0);
-            prop_assert!(mistakes.to_string().len() < 100_000);
-        }
-    }
-    Ok(())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
-    #[test]
-    fn no_environment_breaks_the_configuration(
-        settings in proptest::collection::vec((0..SECTIONS.len(), 0..100_usize, any_value()), 0..8),
-        names in proptest::collection::vec("[A-Za-z_]{0,20}", 0..4),
-    ) {
-        let mut variables: BTreeMap<String, String> = settings
-            .into_iter()
-            .map(|(section, setting, value)| {
-                let known = SECTIONS[section].names().collect::<Vec<_>>();
-                let setting = known[setting % known.len()];
-                (format!("GOODDATA_FLIGHT_{}__{setting}", SECTIONS[section].name), value)
-            })
-            .collect();
-        variables.extend(names.into_iter().map(|name| (format!("GOODDATA_FLIGHT_{name}"), "1".to_owned())));
-        check_any(Table::default(), variables)?;
-    }
-
-    #[test]
-    fn no_document_breaks_the_configuration(documents in proptest::collection::vec(any_document(), 1..4)) {
-        let mut settings = Table::default();
-        let mut findings = Findings::default();
-        for value in &documents {
-            let text = serde_json::to_string(value).unwrap();
-            // JSON is YAML; what both read, both read alike, floats' last digits aside.
-            let (json, yaml) = (document::json(&text, &Source::Unset), document::yaml(&text, &Source::Unset));
-            prop_assert_eq!(json.is_ok(), matches!(value, serde_json::Value::Object(_) | serde_json::Value::Null));
-            prop_assert!(json.is_err() || yaml.is_ok(), "{}", text);
-            if let Ok(table) = json {
-                settings.overlay(table, &mut findings);
-            }
-        }
-        check_any(settings, BTreeMap::new())?;
-    }
-
-    #[test]
-    fn no_text_breaks_a_parser(text in prop_oneof!["\\PC{0,60}", "[\\[\\]{}=:,'\"&*!|>#@a-c0-9.\n -]{0,80}"]) {
-        for parse in [document::toml, document::yaml, document::json] {
-            if let Ok(settings) = parse(&text, &Source::Unset) {
-                check_any(settings, BTreeMap::new())?;
-            }
-        }
-    }
-}
-
-#[test]
-fn deep_and_repeating_documents_are_errors() {
-    let deep = format!("a = {}{}", "[".repeat(10_000), "]".repeat(10_000));
-    assert!(document::toml(&deep, &Source::Unset).is_err());
-    let deep = format!("{{\"a\": {}{}}}", "[".repeat(10_000), "]".repeat(10_000));
-    assert!(document::json(&deep, &Source::Unset).is_err());
-    assert!(document::yaml(&deep, &Source::Unset).is_err());
-    let mut laughs = "a: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-    for level in 1..12 {
-        let below = format!("*a{}", level - 1);
-        let _ = writeln!(laughs, "b{level}: &a{level} [{}]", [below.as_str(); 10].join(", "));
-    }
-    assert!(document::yaml(&laughs, &Source::Unset).is_err());
 }
