@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use flexconnect_crds::REPLICA_PLACEHOLDER;
 
+use crate::fleet::{Exposure, Tls, ValidatedFleet};
 use crate::names::{FleetName, Namespace, Ordinal};
-use crate::validate::{Exposure, Tls, ValidatedFleet};
 
 /// The port of the Flight service, in the pod and on every address in front of it.
 pub const FLIGHT_PORT: u16 = 17001;

@@ -7,6 +7,7 @@ pub mod controller;
 pub mod dereference;
 mod digest;
 pub mod exposure;
+pub mod fleet;
 pub mod local;
 pub mod names;
 pub mod quantity;

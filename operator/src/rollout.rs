@@ -5,8 +5,8 @@
 use k8s_openapi::api::apps::v1::StatefulSet;
 
 use crate::exposure::{self, Endpoint};
+use crate::fleet::ValidatedFleet;
 use crate::names::Ordinal;
-use crate::validate::ValidatedFleet;
 
 /// The separator of the URLs in a data source.
 pub const URL_SEPARATOR: char = ';';

@@ -22,7 +22,7 @@ use thiserror::Error;
 use crate::build::{Applied, OPERATOR, Objects, Prepared};
 use crate::dereference::{Observed, is_owned};
 use crate::digest::sha256;
-use crate::validate::ValidatedFleet;
+use crate::fleet::ValidatedFleet;
 
 /// How many Services of one fleet are written at the same time.
 const CONCURRENT_WRITES: usize = 8;

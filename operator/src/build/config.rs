@@ -10,7 +10,7 @@ use super::tls::{CERTIFICATE_KEY, PRIVATE_KEY};
 use super::{OPERATOR, metadata};
 use crate::digest::sha256;
 use crate::exposure::{FLIGHT_PORT, HEALTH_PORT};
-use crate::validate::{Auth, Tls, ValidatedFleet};
+use crate::fleet::{Auth, Tls, ValidatedFleet};
 
 /// The file of the configuration, in the `ConfigMap` and in the container.
 pub const CONFIG_KEY: &str = "flexconnect.toml";

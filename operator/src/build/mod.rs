@@ -21,7 +21,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 pub use registration::{Credentials, desired};
 pub use tls::{CA_KEY, CERTIFICATE_KEY, PRIVATE_KEY, TlsError};
 
-use crate::validate::ValidatedFleet;
+use crate::fleet::ValidatedFleet;
 
 /// The label with the name of the application.
 pub const NAME_LABEL: &str = "app.kubernetes.io/name";

@@ -8,8 +8,8 @@ use secrecy::SecretString;
 use super::tls::CA_KEY;
 use super::{Objects, text_of, token};
 use crate::exposure::{Endpoint, own_hosts};
+use crate::fleet::{DataSource, Exposure, ValidatedFleet};
 use crate::registration::Desired;
-use crate::validate::{DataSource, Exposure, ValidatedFleet};
 
 /// What a caller of the fleet needs besides its address.
 #[derive(Clone)]

@@ -8,8 +8,8 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::stateful_set::FLIGHT_PORT_NAME;
 use super::{metadata, selector};
 use crate::exposure::{FLIGHT_PORT, render};
+use crate::fleet::{Exposure, ValidatedFleet};
 use crate::names::Ordinal;
-use crate::validate::{Exposure, ValidatedFleet};
 
 /// The label by which Kubernetes itself names a pod of a `StatefulSet`. Unlike our own labels it never changes.
 const POD_NAME_LABEL: &str = "statefulset.kubernetes.io/pod-name";

@@ -17,7 +17,7 @@ use super::config::{CONFIG_KEY, TOKENS_KEY, arguments};
 use super::tls::{CA_KEY, CERTIFICATE_KEY, PRIVATE_KEY};
 use super::{labels, metadata, selector};
 use crate::exposure::{FLIGHT_PORT, HEALTH_PORT, advertised_host};
-use crate::validate::{Auth, Exposure, Tls, ValidatedFleet};
+use crate::fleet::{Auth, Exposure, Tls, ValidatedFleet};
 
 pub(super) const CONFIG_DIRECTORY: &str = "/etc/flexconnect/config";
 pub(super) const TLS_DIRECTORY: &str = "/etc/flexconnect/tls";

@@ -155,7 +155,7 @@ fn a_token_of_the_user_is_copied_and_its_change_restarts_the_pods() {
     assert_eq!(text_of(first.token.as_ref().unwrap(), "token"), Some("a\"b"));
     let before = template(&first);
     let mut changed = given.clone();
-    changed.auth = crate::validate::Auth::Given("other".to_owned().into());
+    changed.auth = crate::fleet::Auth::Given("other".to_owned().into());
     let second = build(&changed, &kept(first), 1, now()).unwrap();
     assert_ne!(
         before["metadata"]["annotations"]["flexconnect.dev/token"],

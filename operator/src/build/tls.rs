@@ -22,7 +22,7 @@ use x509_parser::pem::parse_x509_pem;
 use super::{Kept, metadata, text_of};
 use crate::digest::sha256;
 use crate::exposure::certificate_hosts;
-use crate::validate::{Tls, ValidatedFleet};
+use crate::fleet::{Tls, ValidatedFleet};
 
 /// The certificate of the replicas.
 pub const CERTIFICATE_KEY: &str = "tls.crt";

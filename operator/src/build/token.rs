@@ -11,7 +11,7 @@ use secrecy::ExposeSecret as _;
 use super::config::TOKENS_KEY;
 use super::{metadata, text_of};
 use crate::digest::sha256;
-use crate::validate::{Auth, ValidatedFleet};
+use crate::fleet::{Auth, ValidatedFleet};
 
 /// The token itself.
 pub(super) const TOKEN_KEY: &str = "token";

@@ -10,12 +10,13 @@ use super::{Context, Outcome, PassError, finalize};
 use crate::apply::{Applier, ApplyError};
 use crate::build::{self, Applied, Objects};
 use crate::dereference::{observe, read_references, ready_replicas};
+use crate::fleet::ValidatedFleet;
 use crate::names::Ordinal;
 use crate::reason::Reason;
 use crate::registration::Class;
 use crate::rollout;
 use crate::status::{self, Finding, READY, SourceStatus};
-use crate::validate::{Invalid, ValidatedFleet, validate};
+use crate::validate::{Invalid, validate};
 
 /// One pass. What keeps the object from becoming a fleet is told in its status.
 pub(super) async fn pass(object: &FlexConnectServer, context: &Context) -> Result<Outcome, PassError> {

@@ -8,12 +8,12 @@ use kube::ResourceExt as _;
 
 use super::Context;
 use crate::build::{Applied, Credentials, Objects, desired};
+use crate::fleet::{DataSource, ValidatedFleet};
 use crate::reason::Reason;
 use crate::registration::{self, Class, Client, Record, RegistrationError, TestOutcome};
 use crate::rollout;
 use crate::runtime::events::Tone;
 use crate::status::{self, SourceStatus};
-use crate::validate::{DataSource, ValidatedFleet};
 
 /// What became of the data sources.
 #[derive(Debug, Default)]

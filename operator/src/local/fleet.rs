@@ -16,9 +16,10 @@ use crate::build::{
 };
 use crate::dereference::References;
 use crate::exposure::Endpoint;
+use crate::fleet::{DataSource, Tls, ValidatedFleet};
 use crate::names::{FleetName, Ordinal};
 use crate::registration::Desired;
-use crate::validate::{DataSource, Invalid, MAX_URL, Tls, ValidatedFleet, validate};
+use crate::validate::{Invalid, MAX_URL, validate};
 
 /// The host that replicas listen on, and the name that they advertise for it.
 pub(super) const LISTEN_HOST: &str = "127.0.0.1";

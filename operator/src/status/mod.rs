@@ -13,11 +13,11 @@ use serde_json::json;
 pub use self::conditions::{Finding, READY, REGISTERED, find};
 use crate::build::selector;
 use crate::exposure;
+use crate::fleet::ValidatedFleet;
 use crate::names::Ordinal;
 use crate::reason::Reason;
 use crate::registration::Record;
 use crate::rollout;
-use crate::validate::ValidatedFleet;
 
 /// The field manager of the status, which nobody else writes.
 const STATUS_MANAGER: &str = "flexconnect-operator/status";

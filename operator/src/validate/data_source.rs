@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use flexconnect_crds as crd;
 
-use super::{DataSource, Errors, validate_secret_key};
+use super::{Errors, validate_secret_key};
 use crate::dereference::References;
+use crate::fleet::DataSource;
 use crate::registration::{Adoption, CacheStrategy, Connection, LoadBalancing};
 
 pub(super) fn validate(sources: &[crd::DataSource], references: &References, errors: &mut Errors) -> Vec<DataSource> {

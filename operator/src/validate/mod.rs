@@ -5,7 +5,6 @@
 
 mod data_source;
 mod environment;
-mod fleet;
 mod resources;
 mod settings;
 #[cfg(test)]
@@ -14,12 +13,12 @@ mod tests;
 use std::fmt;
 
 pub(crate) use data_source::connection;
-pub use fleet::{Auth, Container, DataSource, Drain, Exposure, Tls, ValidatedFleet};
 use flexconnect_crds as crd;
 use flexconnect_crds::{FlexConnectServer, REPLICA_PLACEHOLDER, SecretKey};
 
 use crate::dereference::References;
 use crate::exposure;
+use crate::fleet::{Auth, Container, Exposure, Tls, ValidatedFleet};
 use crate::names::{FleetName, MAX_FLEET_NAME, MAX_REPLICAS, Namespace, Ordinal, is_dns_name};
 
 /// The longest URL of a data source that GoodData stores.

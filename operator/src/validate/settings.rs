@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use toml::Table;
 
-use super::{Drain, Errors};
+use super::Errors;
+use crate::fleet::Drain;
 
 /// The settings of `[server]` that the operator sets itself.
 pub(super) const OPERATOR_KEYS: [&str; 15] = [

@@ -4,6 +4,7 @@ use flexconnect_crds::{FlexConnectServer, Manifest};
 use rstest::rstest;
 
 use super::*;
+use crate::fleet::Drain;
 
 const BASE: &str = "
 apiVersion: flexconnect.dev/v1alpha1

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use flexconnect_crds::FlexConnectServer;
 use flexconnect_operator::build::{Kept, Objects, Prepared, build};
 use flexconnect_operator::exposure;
+use flexconnect_operator::fleet::{Tls, ValidatedFleet};
 use flexconnect_operator::names::{Ordinal, is_dns_name, is_label};
-use flexconnect_operator::validate::{MAX_URL, Tls, ValidatedFleet, validate};
+use flexconnect_operator::validate::{MAX_URL, validate};
 use jiff::{Timestamp, ToSpan as _};
 use k8s_openapi::api::core::v1::Secret;
 use proptest::prelude::*;
@@ -128,8 +129,8 @@ proptest! {
         let urls = exposure::endpoints(&fleet).iter().map(exposure::Endpoint::url).collect::<Vec<_>>();
         prop_assert!(urls.join(";").len() <= MAX_URL);
         let template = match &fleet.exposure {
-            flexconnect_operator::validate::Exposure::ClusterIp => None,
-            flexconnect_operator::validate::Exposure::LoadBalancer { host_template, .. } => Some(host_template.as_str()),
+            flexconnect_operator::fleet::Exposure::ClusterIp => None,
+            flexconnect_operator::fleet::Exposure::LoadBalancer { host_template, .. } => Some(host_template.as_str()),
         };
         let own = exposure::own_hosts(&fleet.name, &fleet.namespace, template);
         prop_assert!((0..fleet.replicas).all(|ordinal| own.contains(&exposure::endpoint(&fleet, Ordinal(ordinal)).host)));
