@@ -35,21 +35,22 @@ pub(super) fn read(reader: &mut Reader<'_>, flight: Option<&HostPort>) -> Result
         host,
         port: metrics_port,
     });
-    let taken = |address: &Option<HostPort>, by: Option<&HostPort>| {
-        let both = address.as_ref().zip(by);
-        both.is_some_and(|(address, by)| address.overlaps(by))
+    let clash = |one: Option<&HostPort>, other: Option<&HostPort>| {
+        let both = one.zip(other);
+        both.is_some_and(|(one, other)| one.overlaps(other))
     };
-    let pairs = [
-        (HEALTH_PORT.name, taken(&health, flight), "Flight listens on it"),
-        (METRICS_PORT.name, taken(&metrics, flight), "Flight listens on it"),
+    let (at_health, at_metrics) = (health.as_ref(), metrics.as_ref());
+    let clashes = [
+        (HEALTH_PORT.name, "Flight listens on it", clash(at_health, flight)),
+        (METRICS_PORT.name, "Flight listens on it", clash(at_metrics, flight)),
         (
             METRICS_PORT.name,
-            taken(&metrics, health.as_ref()),
             "health checks are there",
+            clash(at_metrics, at_health),
         ),
     ];
-    match pairs.into_iter().find(|(_, taken, _)| *taken) {
-        Some((setting, _, by)) => Err(reader.refuse(setting, format!("is taken: {by}"), "choose another port")),
+    match clashes.into_iter().find(|(_, _, clashes)| *clashes) {
+        Some((port, by, _)) => Err(reader.refuse(port, format!("is taken: {by}"), "choose another port")),
         None => Ok(Endpoints { health, metrics }),
     }
 }
