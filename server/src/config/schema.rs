@@ -24,13 +24,11 @@ pub(super) fn is_secret(key: &str, value: &Value) -> bool {
         "apikey",
         "accesskey",
     ];
-    match find(key) {
-        Some(setting) => setting.hides(value),
-        None => {
-            let letters: String = key.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).collect();
-            SPEAKING.iter().any(|word| letters.contains(word))
-        }
+    if let Some(setting) = find(key) {
+        return setting.hides(value);
     }
+    let letters: String = key.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).collect();
+    SPEAKING.iter().any(|word| letters.contains(word))
 }
 
 /// Warns of settings that do nothing: unknown or misplaced.
