@@ -3,16 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pyarrow as pa
 from harness import protobuf, standard, wire
 from harness.answers import Schema
 from harness.caller import Caller, Pending, command
 from harness.server import Server
 from harness.standard import CANCELLED, CANCELLING, Poll
+from matrix.axes import Case
+from matrix.deviation import Deviation
 from pyarrow import flight
 
 _FLIGHT = "arrow.flight.protocol.FlightService"
 _UNIMPLEMENTED = ("UNIMPLEMENTED", None)
-_BAD = ("UNKNOWN", 1)
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,6 @@ def _polled_by_the_other_way(server: Server) -> object:
     return answer.totals
 
 
-def _failed_poll(server: Server) -> object:
-    return standard.finish(server, _poll(server, "Fail", kind="unavailable", message="m", code=1500))
-
-
 def _cancelled_call(server: Server) -> object:
     """A call that is cancelled by what PollFlightInfo told of it."""
     first = _poll(server, "Sleeper", key="standard-cancel", seconds=20)
@@ -120,7 +118,11 @@ def _told(server: Server) -> object:
 def _quiet_stream(server: Server) -> object:
     """The lengths of the batches around a silence, each of them once."""
     caller = Caller(server)
-    ticket = flight.Ticket(caller.submit(command("Trickle", key="quiet")))
+    batches = [pa.record_batch([pa.array(numbers)], ["id"]) for numbers in ([0, 1], [2])]
+    with pa.ipc.new_stream(server.stage / "quiet", batches[0].schema) as file:
+        for batch in batches:
+            file.write_batch(batch)
+    ticket = flight.Ticket(caller.submit(command("Stored", file="quiet", stream=True, key="quiet")))
     with caller.connect() as client:
         reader = client.do_get(ticket, caller.options())
         lengths = [reader.read_chunk().data.num_rows]
@@ -163,20 +165,10 @@ def _ticket(info: bytes) -> bytes:
 ADDITIONS = [
     Addition("the columns of a function", _schema(wire.descriptor(command("Table"))), ["id", "name", "ratio"]),
     Addition("the columns of every function", _schemas_of_all, ours=True),
-    Addition("the columns of no function", _schema(wire.descriptor(command("nope"))), _BAD),
-    Addition("the columns of what is no command", _schema(wire.descriptor(b"nonsense")), _BAD),
-    Addition("the columns of a path", _schema(protobuf.number(1, 1) + protobuf.text(3, b"Table")), _BAD),
     Addition("the standard's polling for a quick call", _quick_poll, (True, 3)),
     Addition("the standard's polling for a slow call", _slow_poll, (True, True, True, [("released",)])),
     Addition("both ways of polling for one call", _polled_by_the_other_way, (-1, -1)),
-    Addition("the standard's polling for a call that fails", _failed_poll, ("UNAVAILABLE", 1500)),
-    Addition("the standard's polling for no call", lambda server: standard.poll(server, wire.descriptor(b"{}")), _BAD),
     Addition("the actions", standard.actions, ["CancelFlightInfo", "RenewFlightEndpoint"]),
-    Addition("an action that is not there", lambda server: standard.act(server, "nope", b""), _UNIMPLEMENTED),
-    *(
-        Addition(f"{action} of nonsense", lambda server, action=action: standard.act(server, action, b"\xff"), _BAD)
-        for action in ("CancelFlightInfo", "RenewFlightEndpoint")
-    ),
     Addition(
         "a call that is cancelled in the standard's way",
         _cancelled_call,
@@ -192,4 +184,45 @@ ADDITIONS = [
     Addition("expiry and totals", _told, (True, 3, True), (False, -1, False), on="talkative"),
     Addition("a stream that is quiet for a while", _quiet_stream, [2, 0, 1], [2, 1], on="talkative"),
     Addition("a call beside a crowd of another function", _beside_a_crowd, (-1, -1), "waits", on="brisk"),
+]
+
+_UNKNOWN_TO_THE_ORIGINAL = frozenset({"status", "message", "info", "trailers", "answer"})
+
+
+def _asks(rpc: str, *unless: str) -> Callable[[Case], bool]:
+    return lambda case: case.question.rpc == rpc and case.question.title not in unless
+
+
+SURPLUS = [
+    Deviation(
+        None,
+        "GetSchema tells the columns of a function",
+        _asks("GetSchema", "no descriptor", "bytes that are no message"),
+        _UNKNOWN_TO_THE_ORIGINAL,
+        _UNIMPLEMENTED,
+        inside=True,
+    ),
+    Deviation(
+        None,
+        "PollFlightInfo, the standard's way of polling",
+        _asks("PollFlightInfo", "no descriptor", "bytes that are no message"),
+        _UNKNOWN_TO_THE_ORIGINAL,
+        _UNIMPLEMENTED,
+    ),
+    Deviation(
+        None,
+        "ListActions names the actions",
+        _asks("ListActions", "bytes that are no message"),
+        _UNKNOWN_TO_THE_ORIGINAL,
+        _UNIMPLEMENTED,
+        inside=True,
+    ),
+    Deviation(
+        None,
+        "the standard's actions",
+        lambda case: case.question.rpc == "DoAction" and case.question.title.startswith(("Cancel", "Renew")),
+        _UNKNOWN_TO_THE_ORIGINAL,
+        _UNIMPLEMENTED,
+        inside=True,
+    ),
 ]

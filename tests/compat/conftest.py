@@ -77,6 +77,20 @@ def talkative(farm: Farm) -> Pair:
 
 
 @pytest.fixture(scope="session")
+def guarded(farm: Farm) -> Pair:
+    """Two tokens, given by an environment variable; the default header."""
+    tokens = {"GOODDATA_FLIGHT_ENUMERATED_TOKENS__TOKENS": '["first", "second"]'}
+    return farm.start("tokens", Config(server={"authentication_method": "token"}, env=tokens))
+
+
+@pytest.fixture(scope="session")
+def renamed(farm: Farm) -> Pair:
+    """One token with a space in it, given by a file; a header of its own."""
+    server = {"authentication_method": "token", "token_header_name": "X-Compat-Token"}
+    return farm.start("token-header", Config(server=server, sections={"enumerated_tokens": {"tokens": ["Bearer x"]}}))
+
+
+@pytest.fixture(scope="session")
 def authority() -> Authority:
     """The CA that clients trust and that servers' certificates come from."""
     return Authority("compat test CA")

@@ -7,12 +7,13 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harness import protobuf, standard, wire
 from harness.answers import Failure, FlightAnswer, Rows
 from harness.caller import POLL_CODE, Caller, Pending, command
 from harness.config import Config
 from harness.server import Server
 from harness.waiting import wait_until
+from matrix.axes import Case
+from matrix.deviation import Deviation
 
 # Error classes and codes that appear again and again.
 _SERVER, _BAD, _FAILED, _CANCELLED = "FlightServerError", 1, 5, 6
@@ -57,28 +58,8 @@ def _face(answer: FlightAnswer | Rows | Failure | Pending) -> tuple[str, int | N
     return answer.error, answer.code, "Traceback" in answer.text + detail
 
 
-def _info(text: bytes) -> Callable[[Server], object]:
-    return lambda server: _face(Caller(server).info(text))
-
-
-def _read(ticket: bytes) -> Callable[[Server], object]:
-    return lambda server: _face(Caller(server).read(ticket))
-
-
 def _call(function: str, **parameters: object) -> Callable[[Server], object]:
     return lambda server: _face(Caller(server).call(function, **parameters))
-
-
-def _garbled(method: str) -> Callable[[Server], object]:
-    return lambda server: standard.refusal(wire.call(server, method, b"\xff\xff\xff"))
-
-
-def _leaks_traceback(method: str, request: bytes) -> Callable[[Server], object]:
-    def ask(server: Server) -> bool:
-        answer = wire.call(server, method, request)
-        return any(b"Traceback" in value for value in (answer.message.encode(), *answer.trailers.values()))
-
-    return ask
 
 
 def _rudely_cancelled(server: Server) -> object:
@@ -140,96 +121,6 @@ def _task_threads(server: Server) -> object:
 _CONTEXT = {"executionType": "REPORT", "organizationId": "o", "workspaceId": "w"}
 
 ANSWERS = [
-    *(
-        Difference(
-            1,
-            f"a command of the wrong shape: {text}",
-            _info(text.encode()),
-            (_SERVER, None, True),
-            (_SERVER, _BAD, False),
-        )
-        for text in (
-            "[]",
-            "5",
-            '"Table"',
-            '{"functionName":5}',
-            '{"functionName":true}',
-            '{"functionName":"Table","parameters":[1]}',
-            '{"functionName":"Table","parameters":"text"}',
-            '{"functionName":"Table","parameters":7}',
-        )
-    ),
-    *(
-        Difference(
-            1,
-            f"a ticket of the wrong shape: {text}",
-            _read(text.encode()),
-            (_SERVER, None, True),
-            (_SERVER, _BAD, False),
-        )
-        for text in ("[]", "5", '"text"', '{"task_id":5}', '{"task_id":true}')
-    ),
-    *(
-        Difference(
-            1, f"bytes that are no request of {method}", _garbled(method), ("INTERNAL", None), ("INTERNAL", _BAD)
-        )
-        for method in ("ListFlights", "GetFlightInfo", "DoGet")
-    ),
-    *(
-        Difference(
-            2, f"the inside of the server shows in {method}", _leaks_traceback(method, request), python=True, ours=False
-        )
-        for method, request in (
-            ("DoAction", protobuf.text(1, b"anything")),
-            ("ListActions", b""),
-            ("GetSchema", wire.descriptor(command("Table"))),
-        )
-    ),
-    *(
-        Difference(
-            2,
-            f"the inside of the server shows for an id that is no text: {text!r}",
-            lambda server, text=text: _face(Caller(server).pollable().info(text)),
-            ("ArrowInvalid", None, True),
-            ("ArrowInvalid", None, False),
-        )
-        for text in (b"c:\xff", b"r:\xff\xfe")
-    ),
-    Difference(
-        2,
-        "the inside of a function shows in its errors",
-        _call("Fail", kind="runtime"),
-        (_SERVER, _FAILED, True),
-        (_SERVER, _FAILED, False),
-    ),
-    Difference(
-        3,
-        "a bad value in a stream",
-        _call("FailingStream", kind="value"),
-        ("ArrowInvalid", None, True),
-        (_SERVER, _BAD, False),
-    ),
-    Difference(
-        3,
-        "any other error in a stream",
-        _call("FailingStream", kind="runtime"),
-        (_SERVER, None, True),
-        (_SERVER, _FAILED, False),
-    ),
-    Difference(
-        3,
-        "a bug in a stream",
-        _call("FailingStream", kind="panic"),
-        (_SERVER, None, True),
-        (_SERVER, _FAILED, False),
-    ),
-    Difference(
-        3,
-        "a Flight error in a stream",
-        _call("FailingStream", kind="flight"),
-        (_SERVER, None, True),
-        ("FlightUnavailableError", 1500, False),
-    ),
     Difference(6, "a body of 20 kB", _code_with_a_huge_body, None, 1500),
     Difference(
         7,
@@ -312,4 +203,79 @@ STARTS = [
     ),
     Start(38, "a port that does not exist", Config(server={"health_check_port": 70_000}), "port", "health_check_port"),
     Start(38, "half a thread", Config(server={"task_threads": 1.5}), None, "task_threads"),
+]
+
+
+def _about(*topics: str) -> Callable[[Case], bool]:
+    return lambda case: case.question.about in topics
+
+
+_ERROR = frozenset({"message", "info", "trailers"})
+_STATUS_AND_ERROR = _ERROR | {"status"}
+
+DEVIATIONS = [
+    Deviation(
+        1,
+        "commands and tickets of the wrong shape",
+        lambda case: case.question.about == "wrong shape" and case.question.rpc in ("GetFlightInfo", "DoGet"),
+        _ERROR,
+        ("UNKNOWN", None),
+        inside=True,
+    ),
+    Deviation(1, "bytes that are no message", _about("garbled"), _ERROR, ("INTERNAL", None)),
+    Deviation(2, "an id that is no text", _about("no text"), _ERROR, inside=True),
+    Deviation(
+        2,
+        "an error of a function",
+        lambda case: case.question.about == "detail" and case.question.rpc == "GetFlightInfo",
+        frozenset({"info"}),
+        inside=True,
+    ),
+    Deviation(
+        2,
+        "a bug in a function: what it says of itself is for the log",
+        lambda case: case.question.about == "bug" and case.question.rpc == "GetFlightInfo",
+        _ERROR,
+        inside=True,
+    ),
+    Deviation(
+        2,
+        "methods and actions that are not there",
+        lambda case: (
+            case.question.rpc in ("DoAction", "DoPut", "DoExchange")
+            and case.question.about == ""
+            and not case.question.title.startswith(("Cancel", "Renew"))
+        ),
+        _ERROR,
+        inside=True,
+    ),
+    Deviation(
+        3,
+        "a bad value in a stream",
+        _about("broken stream: value"),
+        _STATUS_AND_ERROR,
+        ("INVALID_ARGUMENT", None),
+        inside=True,
+    ),
+    Deviation(
+        3,
+        "an error in a stream",
+        _about("broken stream: runtime", "broken stream: panic", "broken stream: flight"),
+        _STATUS_AND_ERROR,
+        ("UNKNOWN", None),
+        inside=True,
+    ),
+    Deviation(
+        47,
+        "chunks without rows",
+        lambda case: case.question.rpc == "DoGet" and case.question.about == "a table with empty chunks",
+        frozenset({"answer"}),
+    ),
+    Deviation(
+        None,
+        "an upload is refused before its first message is looked at",
+        _about("no upload"),
+        _STATUS_AND_ERROR,
+        ("UNKNOWN", None),
+    ),
 ]

@@ -32,14 +32,6 @@ def test_many_columns_at_once(plain: Pair) -> None:
         _check(plain, [whole] * 2, [whole.slice(2, 4)] * 2, stream=stream, window=(2, 4))
 
 
-def test_metadata_of_schema_and_of_fields_at_every_depth(plain: Pair) -> None:
-    inner = pa.field("inner", pa.int64(), nullable=False, metadata={"depth": "2"})
-    outer = pa.field("outer", pa.list_(pa.field("item", pa.struct([inner]), metadata={"depth": "1"})))
-    schema = pa.schema([outer.with_metadata({"depth": "0", "ünït": "€"})], metadata={"a": "1", "b": "\n"})
-    batch = pa.record_batch([pa.array([[{"inner": 1}], None, []], outer.type)], schema=schema)
-    _check(plain, [batch], [batch], stream=False)
-
-
 def test_dictionaries_that_grow_and_change(plain: Pair) -> None:
     words = [["a"], ["a", "b"], ["a", "b", "c"], ["x"], ["x"], []]
     batches = [pa.record_batch([pa.array(each, pa.string()).dictionary_encode()], ["word"]) for each in words]

@@ -8,6 +8,7 @@ import json
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+import pytest
 from harness.answers import Failure, FlightAnswer, Rows
 from harness.caller import Caller, command
 from harness.config import Config
@@ -78,6 +79,27 @@ def test_a_second_signal(farm: Farm) -> None:
         assert [event for event in seen if event != "hook"] == {"python": ["started", "finished"], "ours": ["started"]}[
             kind
         ]
+
+
+@pytest.mark.ours
+def test_a_signal_under_load_is_not_missed(farm: Farm) -> None:
+    """GD-50: the original was once seen to go on as if nothing had happened."""
+    pair = farm.start("signal under load", Config(server={"lame_duck_sec": 0.1, "propagation_delay_sec": 0.1}))
+    (ours,) = (server for server in pair.servers if server.kind == "ours")
+    with ThreadPoolExecutor(16) as pool:
+        callers = [pool.submit(_call_until_refused, ours) for _ in range(16)]
+        wait_until("calls of everybody", lambda: ours.output.count('"do_get_table"') > 200)
+        ours.terminate()
+        refused = [caller.result() for caller in callers]
+    assert ours.await_exit().code == 0
+    assert set(refused) == {_GONE}
+
+
+def _call_until_refused(server: Server) -> str:
+    """The class of the first failure."""
+    while not isinstance(answer := Caller(server).call("Table"), Failure):
+        pass
+    return answer.error
 
 
 def _drain(server: Server) -> Drained:

@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-from harness import protobuf, wire
 from harness.answers import Schema
 from harness.caller import Caller
 from harness.pair import Pair
@@ -12,7 +10,7 @@ from harness.pair import Pair
 FUNCTIONS = [
     *("Table", "EmptyTable", "Chunks", "EmptyChunks", "Sliced", "Large"),
     *("Dictionary", "ChangingDictionary", "Messages", "OtherSchema", "Nested"),
-    *("Stream", "DictionaryStream", "FailingStream", "Trickle"),
+    *("Stream", "DictionaryStream", "FailingStream"),
     *("Fail", "Panic", "Exit"),
     *("Sleeper", "Stubborn", "LateLoader"),
     *("Echo", "Settings", "Context"),
@@ -50,19 +48,3 @@ def test_the_schema_is_the_declared_one(plain: Pair) -> None:
     assert [column.name for column in by_name["OtherSchema"].schema.columns] == ["id"]
     assert by_name["Messages"].schema.metadata == frozenset()
     assert isinstance(by_name["Nested"].schema, Schema)
-
-
-@pytest.mark.parametrize("criteria", [b"", b"Table", b"\xff\x00"])
-def test_the_criteria_are_ignored(plain: Pair, criteria: bytes) -> None:
-    assert len(plain.agree(lambda server: Caller(server).flights(criteria))) == len(FUNCTIONS)
-
-
-def test_the_schema_travels_as_an_encapsulated_message(plain: Pair) -> None:
-    for answer in plain.ask(lambda server: wire.call(server, "ListFlights")).values():
-        assert answer.status == "OK"
-        for message in answer.messages:
-            schema = protobuf.first(message, 1)
-            assert schema[:4] == b"\xff\xff\xff\xff"
-            length = int.from_bytes(schema[4:8], "little")
-            assert len(schema) == 8 + length
-            assert length % 8 == 0

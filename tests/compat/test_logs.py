@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -12,6 +13,7 @@ from harness.farm import Farm
 from harness.pair import Pair
 from harness.server import Server
 from harness.waiting import wait_until
+from pyarrow import flight
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _TAIL = ("logger", "level", "timestamp", "event")
@@ -194,6 +196,37 @@ def test_the_form_of_a_line(logged: Pair) -> None:
         return {tuple(line)[-5 if "exception" in line else -4 :] for line in lines}
 
     assert logged.agree(ask) == {_TAIL, ("logger", "level", "timestamp", "exception", "event")}
+
+
+@pytest.mark.ours
+def test_a_flood_of_refused_commands_is_counted_and_not_written(farm: Farm) -> None:
+    """GD-44: what is refused is told, at most a hundred times a second, and what was not told is counted."""
+    pair = farm.start("flood", Config())
+    (ours,) = (server for server in pair.servers if server.kind == "ours")
+    caller, flood = Caller(ours), 2_000
+    with caller.connect() as client, ThreadPoolExecutor(4) as pool:
+
+        def refuse(_: int) -> bool:
+            with pytest.raises(flight.FlightServerError):
+                client.get_flight_info(flight.FlightDescriptor.for_command(b"nonsense"), caller.options())
+            return True
+
+        assert all(pool.map(refuse, range(flood)))
+
+    def told() -> tuple[int, int]:
+        events = [json.loads(line) for line in _lines(ours)]
+        refused = [event for event in events if event["event"] == "flexconnect_fun_submit_failed"]
+        return len(refused), sum(event.get("suppressed", 0) for event in refused)
+
+    def all_told() -> tuple[int, int] | None:
+        # One more refusal, in a later second, brings the number of those that were left out.
+        caller.info(b"nonsense")
+        lines, suppressed = told()
+        return (lines, suppressed) if lines + suppressed >= flood else None
+
+    lines, suppressed = wait_until("every refusal in the log", all_told)
+    assert suppressed > 0
+    assert lines < flood
 
 
 def test_parameters_are_not_logged(logged: Pair) -> None:

@@ -10,7 +10,6 @@ from harness.caller import POLL_CODE, POLLABLE, Caller, Pending, command
 from harness.pair import Pair
 from harness.server import Server
 from harness.waiting import wait_until
-from pyarrow import flight
 
 _NO_TASK = "0123456789abcdef0123456789abcdef"
 _NOT_THERE = bad_argument("Task with id '<task>' does not exist.")
@@ -22,11 +21,6 @@ _TIMEOUT = failed("GetFlightInfo timed out while waiting for task <task>.", 100,
 
 def _polling(server: Server):
     return Caller(server).pollable()
-
-
-def test_a_quick_call_is_answered_at_once(plain: Pair) -> None:
-    quick = plain.agree(lambda server: _polling(server).info(command("Table")))
-    assert quick == plain.agree(lambda server: Caller(server).info(command("Table")))
 
 
 def test_a_long_call_is_asked_for_again_until_it_ends(plain: Pair) -> None:
@@ -89,46 +83,10 @@ def test_the_presence_of_the_header_is_enough(plain: Pair, value: str) -> None:
     assert plain.agree(lambda server: Caller(server).info(retry, (POLLABLE[0], value))) == _NOT_THERE
 
 
-@pytest.mark.parametrize(
-    "descriptor",
-    [b"", flight.FlightDescriptor.for_path("Table"), flight.FlightDescriptor.for_path()],
-    ids=["empty", "path", "empty path"],
-)
-def test_polling_needs_a_command(plain: Pair, descriptor: bytes | flight.FlightDescriptor) -> None:
-    expected = bad_argument(
-        "Incorrect FlexConnect function invocation. Flight descriptor must contain command with the invocation payload."
-    )
-    assert plain.agree(lambda server: _polling(server).info(descriptor)) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        (b"nonsense", "The invocation payload is not a valid JSON."),
-        (b"R:" + _NO_TASK.encode(), "The invocation payload is not a valid JSON."),
-        (b" r:" + _NO_TASK.encode(), "The invocation payload is not a valid JSON."),
-        (b"{}", "The invocation payload does not specify 'functionName'."),
-    ],
-)
-def test_bad_commands_are_refused_as_without_polling(plain: Pair, text: bytes, problem: str) -> None:
-    expected = bad_argument(f"Incorrect FlexConnect function invocation. {problem}")
-    assert plain.agree(lambda server: _polling(server).info(text)) == expected
-
-
-def test_an_unknown_function_is_refused_as_without_polling(plain: Pair) -> None:
-    expected = bad_argument("Unsupported FlexConnect function 'nope'.")
-    assert plain.agree(lambda server: _polling(server).info(command("nope"))) == expected
-
-
 @pytest.mark.parametrize("task", [_NO_TASK, "", "no id at all", "🦀"])
 def test_asking_for_a_task_that_is_not_there(plain: Pair, task: str) -> None:
     failure = plain.agree(lambda server: _polling(server).info(f"r:{task}".encode()))
     assert failure == bad_argument(f"Task with id '{mask(task)}' does not exist.")
-
-
-def test_a_failure_is_the_answer_of_the_poll(plain: Pair) -> None:
-    expected = bad_argument("no good")
-    assert plain.agree(lambda s: _polling(s).info(command("Fail", kind="value", message="no good"))) == expected
 
 
 def test_cancelling_a_running_call(plain: Pair) -> None:
@@ -168,20 +126,6 @@ def test_a_call_that_ignores_its_cancellation_runs_on_and_its_result_is_dropped(
     assert meanwhile == ["hook", "started"]
     assert end == _WAS_CANCELLED
     assert events == ["finished", "hook", "started"]
-
-
-@pytest.mark.parametrize("function", ["Table", "Stream"])
-def test_cancelling_a_finished_call_removes_its_result(plain: Pair, function: str) -> None:
-    def ask(server: Server) -> tuple:
-        caller = Caller(server)
-        ticket = caller.submit(command(function))
-        task = json.loads(ticket)["task_id"]
-        cancelled = _polling(server).info(f"c:{task}".encode())
-        return cancelled, _polling(server).info(f"r:{task}".encode()), caller.read(ticket).info
-
-    cancelled, asked, read = plain.agree(ask)
-    assert (cancelled, asked) == (_CANCELLED, _NOT_THERE)
-    assert (read.code, read.msg) == (4, "Unable to serve data for task '<task>'. The task result is not present.")
 
 
 def test_cancelling_a_failed_call_removes_its_failure(plain: Pair) -> None:

@@ -7,11 +7,12 @@ use clap::Args;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver};
+use tracing::Instrument as _;
 
 use super::{ConfigArguments, Outcome};
 use crate::app::Server;
 use crate::config::{Config, Warning};
-use crate::telemetry::{self, Style};
+use crate::telemetry::{self, Style, spans};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -55,7 +56,7 @@ pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
 /// Serves until the first signal, then drains; a second signal does not wait for that.
 async fn serve(server: Server, config: Config, mut signals: Receiver<&'static str>) -> Outcome {
     let running = tokio::select! {
-        running = server.start(config) => running?,
+        running = server.start(config).instrument(spans::server_start()) => running?,
         // Nothing is served yet, so nobody has to be waited for.
         Some(name) = signals.recv() => {
             tracing::info!(signal = name, "server_startup_abandoned");

@@ -8,6 +8,7 @@ mod status;
 pub use code::{ErrorCode, Retry};
 pub use info::ErrorInfo;
 pub use kind::FlightKind;
+pub(crate) use status::message_of;
 
 /// An error of a Flight call, before it becomes a gRPC status.
 ///

@@ -5,6 +5,7 @@
 //! error together have one budget, far below that, and the parts that matter least go first.
 
 use bytes::Bytes;
+use http::HeaderMap;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
@@ -65,6 +66,19 @@ impl From<FlightError> for Status {
     fn from(error: FlightError) -> Self {
         trailers(&error).into_status()
     }
+}
+
+/// The sentence that trailers of an error tell: Arrow's, which has nothing added to it, or else gRPC's.
+pub(crate) fn message_of(trailers: &HeaderMap) -> String {
+    let Some(status) = Status::from_header_map(trailers) else {
+        return String::new();
+    };
+    let arrow = status.metadata().get_bin(ARROW_MESSAGE);
+    let arrow = arrow.and_then(|message| message.to_bytes().ok());
+    arrow.map_or_else(
+        || status.message().to_owned(),
+        |message| String::from_utf8_lossy(&message).into_owned(),
+    )
 }
 
 /// The trailers of one error, not yet encoded.

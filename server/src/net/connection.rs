@@ -98,7 +98,8 @@ where
         }
     }
 
-    async fn greet_and_serve<Io>(&mut self, io: Io, certificate: Option<Arc<ClientCertificate>>)
+    /// Runs from the preface of HTTP/2 to the end.
+    pub(super) async fn greet_and_serve<Io>(&mut self, io: Io, certificate: Option<Arc<ClientCertificate>>)
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -194,6 +195,8 @@ fn http2(peer: SocketAddr, settings: &ConnectionSettings, metrics: &Metrics) -> 
     let mut builder = http2::Builder::new(Streams::new(peer, settings.stalled_client_timeout, metrics));
     builder
         .timer(TokioTimer::new())
+        // gRPC has no use for it, and clients would be shown it as metadata.
+        .auto_date_header(false)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .max_frame_size(WINDOW)

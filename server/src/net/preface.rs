@@ -142,4 +142,21 @@ mod tests {
             io::ErrorKind::TimedOut
         );
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_preface_in_slow_bits_does_not_last_longer() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let slow = tokio::spawn(async move {
+            for byte in PREFACE {
+                tokio::time::sleep(LIMIT / 20).await;
+                client.write_all(&[*byte]).await.unwrap();
+            }
+        });
+        assert_eq!(
+            await_preface(server, LIMIT).await.unwrap_err().kind(),
+            io::ErrorKind::TimedOut
+        );
+        assert!(!slow.is_finished());
+        slow.abort();
+    }
 }

@@ -17,11 +17,11 @@ use opentelemetry::{Context, KeyValue, global};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::Registry;
-use tracing_subscriber::registry::LookupSpan as _;
+use tracing_subscriber::registry::{ExtensionsMut, LookupSpan as _};
 
 use super::log::ParentSpan;
 use super::{Rpc, traces};
-use crate::error::FlightError;
+use crate::error::{self, FlightError};
 
 const TASK_ID: &str = "gooddata_flight_server.task_id";
 const TASK_ERROR: &str = "gooddata_flight_server.task_error";
@@ -52,18 +52,35 @@ pub(crate) fn rpc(rpc: Rpc, peer: Option<&str>, headers: &HeaderMap) -> Span {
     span
 }
 
+/// The start of the server, a trace of its own.
+pub(crate) fn server_start() -> Span {
+    if traces::are_on() {
+        tracing::info_span!(parent: None, "server_start")
+    } else {
+        Span::none()
+    }
+}
+
+/// Says of the span of a call that its status is no failure.
+struct Expected;
+
 /// The call of the current span is answered as it should, though its status is an error to gRPC: a client that polls is
 /// told to come again, or that its task is cancelled.
 pub(crate) fn expected_answer() {
     if traces::are_on() {
-        Span::current().set_status(Status::Ok);
+        with_extensions(&Span::current(), |mut extensions| extensions.replace(Expected));
     }
 }
 
-/// The call of this span was answered with an error of this message.
-pub(crate) fn rpc_failed(span: &Span, message: impl FnOnce() -> String) {
-    if traces::are_on() {
-        fail(span, message());
+/// The call of this span was answered with the error that these trailers tell.
+pub(crate) fn rpc_failed(span: &Span, trailers: &HeaderMap) {
+    if !traces::are_on() {
+        return;
+    }
+    if with_extensions(span, |mut extensions| extensions.get_mut::<Expected>().is_some()) == Some(true) {
+        span.set_status(Status::Ok);
+    } else {
+        fail(span, error::message_of(trailers));
     }
 }
 
@@ -117,12 +134,13 @@ pub(crate) fn task_failed(task: &Span, error: &FlightError) {
             FlightError::Described { info, .. } => info.detail(),
             FlightError::Plain { .. } | FlightError::InvalidArgument(_) | FlightError::Unimplemented(_) => None,
         };
+        let detail = detail.unwrap_or_default().to_owned();
         let attributes = [
             error
                 .code()
                 .map(|code| KeyValue::new(format!("{TASK_ERROR}.code"), code.to_string())),
             Some(KeyValue::new(format!("{TASK_ERROR}.msg"), error.message().to_owned())),
-            detail.map(|detail| KeyValue::new(format!("{TASK_ERROR}.detail"), detail.to_owned())),
+            Some(KeyValue::new(format!("{TASK_ERROR}.detail"), detail)),
         ];
         task.add_event(TASK_ERROR, attributes.into_iter().flatten().collect());
         task.set_status(Status::error(error.message().to_owned()));
@@ -150,14 +168,17 @@ pub(super) fn adopt(span: &Span, parent: Context) {
         return;
     }
     let _ = span.set_parent(parent);
-    span.with_subscriber(|(id, subscriber)| {
-        if let Some(span) = subscriber
-            .downcast_ref::<Registry>()
-            .and_then(|registry| registry.span(id))
-        {
-            span.extensions_mut().insert(ParentSpan(parent_span.span_id()));
-        }
+    with_extensions(span, |mut extensions| {
+        extensions.insert(ParentSpan(parent_span.span_id()))
     });
+}
+
+/// Looks at what is kept with a span, if anybody keeps it.
+fn with_extensions<T>(span: &Span, look: impl FnOnce(ExtensionsMut<'_>) -> T) -> Option<T> {
+    span.with_subscriber(|(id, subscriber)| {
+        let span = subscriber.downcast_ref::<Registry>()?.span(id)?;
+        Some(look(span.extensions_mut()))
+    })?
 }
 
 /// Headers as OpenTelemetry reads them.

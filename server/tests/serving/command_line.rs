@@ -12,23 +12,28 @@ use super::harness::{call, connect, start};
 
 /// The binary, which has no functions of its own; it asks the server at this address.
 fn client(address: SocketAddr, arguments: &[&str]) -> Command {
+    client_of(&format!("grpc://{address}"), arguments)
+}
+
+/// The same, with a URL of any kind.
+pub(super) fn client_of(url: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flexconnect-server"));
     command
         .args(arguments)
-        .args(["--url", &format!("grpc://{address}")])
+        .args(["--url", url])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
 }
 
-async fn run(mut command: Command) -> Output {
+pub(super) async fn run(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap())
         .await
         .unwrap()
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub(super) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 

@@ -144,3 +144,25 @@ impl FlexConnectFunction for Streamed {
         Ok(Output::stream(schema(), batches))
     }
 }
+
+/// Does not load.
+pub(crate) struct Unloadable;
+
+#[async_trait]
+impl FlexConnectFunction for Unloadable {
+    fn name(&self) -> &'static str {
+        "Unloadable"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        schema()
+    }
+
+    async fn on_load(&self, _context: &LoadContext) -> Result<(), FunctionError> {
+        Err(FunctionError::failed("the warehouse is gone"))
+    }
+
+    async fn call(&self, _call: Call) -> Result<Output, FunctionError> {
+        Err(FunctionError::failed("it did not load"))
+    }
+}

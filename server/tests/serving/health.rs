@@ -1,10 +1,10 @@
 //! `/live` and `/ready` over HTTP.
 
 use flexconnect_server::Server;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
-use super::functions::Numbers;
-use super::harness::{eventually, free_port, http_status, start};
+use super::functions::{Numbers, Unloadable};
+use super::harness::{config, eventually, free_port, http_status, start};
 
 fn settings(port: u16) -> String {
     format!(
@@ -34,4 +34,15 @@ async fn readiness_goes_as_soon_as_the_drain_begins() {
     eventually(|| async { (http_status(port, "GET /ready").await == Some(500)).then_some(()) }).await;
     assert_eq!(http_status(port, "GET /live").await, Some(204));
     draining.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_fails_leaves_no_port_behind() {
+    let mut config = config("");
+    config.server.listen.port = free_port();
+    let port = config.server.listen.port;
+    // Loading comes after the ports are open, so that clients are told to come again.
+    let started = Server::builder().function(Unloadable).build().start(config).await;
+    assert!(started.is_err());
+    eventually(|| async { TcpListener::bind(("127.0.0.1", port)).await.ok() }).await;
 }

@@ -9,6 +9,10 @@ mod calls;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod command_line_on_a_terminal;
+#[cfg(test)]
+mod command_line_over_tls;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod functions;

@@ -18,21 +18,21 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use super::functions::{Doorman, Numbers};
 use super::harness::{SOON, call, read, rows, start};
 
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn pem(&self) -> String {
+    pub(super) fn pem(&self) -> String {
         self.0.pem()
     }
 
     /// Certificate and key of a name.
-    fn leaf(&self, name: &str) -> (String, String) {
+    pub(super) fn leaf(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new(vec![name.to_owned()])
             .unwrap()
@@ -42,7 +42,7 @@ impl Authority {
     }
 }
 
-async fn serve(authority: &Authority, more: &str) -> Running {
+pub(super) async fn serve(authority: &Authority, more: &str) -> Running {
     let (certificate, key) = authority.leaf("localhost");
     let toml = format!(
         "[server]\nuse_tls = true\nadvertise_host = 'localhost'\n\

@@ -163,12 +163,13 @@ class FlightAnswer:
 
 @dataclass(frozen=True)
 class Rows:
-    """What a DoGet streamed: its schema, the rows of each batch, and how it broke off, if it did."""
+    """What a DoGet streamed: its schema, the rows and metadata of each batch, and how it broke off, if it did."""
 
     schema: Schema
     lengths: tuple[int, ...]
     table: pa.Table
     failure: Failure | None = None
+    app_metadata: tuple[bytes | None, ...] = ()
 
     @property
     def rows(self) -> list[tuple]:

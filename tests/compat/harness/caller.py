@@ -19,7 +19,7 @@ POLLABLE: Header = ("x-quiver-pollable", "true")
 POLL_CODE = 65637
 _TIMEOUT_SECONDS = 30.0
 # What pyarrow raises for a status; anything else is a bug of the tests.
-_ERRORS = (flight.FlightError, pa.ArrowException, OSError)
+ERRORS = (flight.FlightError, pa.ArrowException, OSError)
 
 
 def command(function: str, /, **parameters: Any) -> bytes:
@@ -90,7 +90,7 @@ class Caller:
         with self.connect() as client:
             try:
                 return [FlightAnswer.of(info) for info in client.list_flights(criteria, self.options())]
-            except _ERRORS as error:
+            except ERRORS as error:
                 return Failure.of(error)
 
     def raw_info(self, descriptor: bytes | flight.FlightDescriptor, *further: Header) -> flight.FlightInfo:
@@ -104,7 +104,7 @@ class Caller:
         """GetFlightInfo."""
         try:
             return FlightAnswer.of(self.raw_info(descriptor, *further))
-        except _ERRORS as error:
+        except ERRORS as error:
             return Failure.of(error)
 
     def submit(self, descriptor: bytes) -> bytes:
@@ -116,7 +116,7 @@ class Caller:
         with self.connect() as client:
             try:
                 reader = client.do_get(flight.Ticket(ticket), self.options())
-            except _ERRORS as error:
+            except ERRORS as error:
                 return Failure.of(error)
             return _drain(reader)
 
@@ -124,7 +124,7 @@ class Caller:
         """GetFlightInfo, and DoGet of its ticket."""
         try:
             ticket = self.submit(command(function, **parameters))
-        except _ERRORS as error:
+        except ERRORS as error:
             return Failure.of(error)
         return self.read(ticket)
 
@@ -154,7 +154,7 @@ class PollingCaller:
                 failure.error, failure.text, Info(failure.info.msg, failure.info.detail, POLL_CODE, b"<retry info>")
             )
             return Pending(retry.retry_descriptor, retry.cancel_descriptor, masked)
-        except _ERRORS as error:
+        except ERRORS as error:
             return Failure.of(error)
 
     def start(self, function: str, /, **parameters: Any) -> Pending:
@@ -172,14 +172,15 @@ class PollingCaller:
 
 def _drain(reader: flight.FlightStreamReader) -> Rows:
     schema = reader.schema
-    batches: list[pa.RecordBatch] = []
+    chunks: list[flight.FlightStreamChunk] = []
     failure = None
     try:
-        batches.extend(chunk.data for chunk in _chunks(reader))
-    except _ERRORS as error:
+        chunks.extend(_chunks(reader))
+    except ERRORS as error:
         failure = Failure.of(error)
-    table = pa.Table.from_batches(batches, schema)
-    return Rows(Schema.of(schema), tuple(batch.num_rows for batch in batches), table, failure)
+    table = pa.Table.from_batches([chunk.data for chunk in chunks], schema)
+    metadata = tuple(chunk.app_metadata and chunk.app_metadata.to_pybytes() for chunk in chunks)
+    return Rows(Schema.of(schema), tuple(chunk.data.num_rows for chunk in chunks), table, failure, metadata)
 
 
 def _chunks(reader: flight.FlightStreamReader) -> Iterable[flight.FlightStreamChunk]:

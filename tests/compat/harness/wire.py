@@ -10,7 +10,7 @@ from harness.caller import Header
 from harness.server import Server
 
 _TIMEOUT_SECONDS = 30.0
-# Everything in the trailers that describes an error; other entries are the transport's.
+# Everything in the trailers that describes an error.
 _ERROR_TRAILERS = (
     "x-arrow-status",
     "x-arrow-status-message-bin",
@@ -34,24 +34,27 @@ METHODS = {
 
 @dataclass(frozen=True)
 class WireAnswer:
-    """One call as gRPC saw it: its messages, status, and the trailers that describe the error."""
+    """One call as gRPC saw it: its messages, status, the trailers that describe the error, and all other metadata."""
 
     status: str
     message: str
     trailers: dict[str, bytes]
     messages: tuple[bytes, ...] = field(default=(), repr=False)
+    others: tuple[tuple[str, str | bytes], ...] = ()
 
 
 def call(
     server: Server,
     method: str,
-    request: bytes = b"",
+    request: bytes | tuple[bytes, ...] = b"",
     *headers: Header,
     compression: grpc.Compression | None = None,
     service: str = "arrow.flight.protocol.FlightService",
     shape: str | None = None,
 ) -> WireAnswer:
-    """Calls a method with one message that is already encoded; `shape` is that of a method that is not Flight's."""
+    """Calls a method with a message that is already encoded, or several where it takes a stream of them; `shape` is
+    that of a method that is not Flight's.
+    """
     unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     shape = shape or METHODS.get(method, "unary_unary")
     with grpc.insecure_channel(f"127.0.0.1:{server.port}", unlimited) as channel:
@@ -63,13 +66,19 @@ def call(
                 reply, running = stub.with_call(request, **options)
                 messages = [reply]
             else:
-                running = stub(iter([request]) if shape == "stream_stream" else request, **options)
+                parts = iter([request] if isinstance(request, bytes) else request)
+                running = stub(parts if shape == "stream_stream" else request, **options)
                 messages = []
                 for reply in running:
                     messages.append(reply)
         except grpc.RpcError as error:
             running = error
-        return WireAnswer(running.code().name, running.details() or "", _error_trailers(running), tuple(messages))
+        trailing = [tuple(each) for each in running.trailing_metadata() or ()]
+        others = [tuple(each) for each in running.initial_metadata() or ()]
+        others += [each for each in trailing if each[0] not in _ERROR_TRAILERS]
+        return WireAnswer(
+            running.code().name, running.details() or "", _error_trailers(trailing), tuple(messages), tuple(others)
+        )
 
 
 def descriptor(command: bytes) -> bytes:
@@ -82,9 +91,9 @@ def ticket(content: bytes) -> bytes:
     return protobuf.text(1, content)
 
 
-def _error_trailers(running: grpc.Call) -> dict[str, bytes]:
+def _error_trailers(trailing: Sequence[tuple[str, str | bytes]]) -> dict[str, bytes]:
     trailers = {}
-    for name, value in running.trailing_metadata() or ():
+    for name, value in trailing:
         if name in _ERROR_TRAILERS:
             assert name not in trailers, f"{name} was sent twice"
             trailers[name] = value if isinstance(value, bytes) else value.encode()

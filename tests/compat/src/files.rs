@@ -9,13 +9,14 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use async_trait::async_trait;
 use flexconnect_server::function::{Call, FlexConnectFunction, FunctionError, LoadContext, Output};
-use futures::{StreamExt as _, stream};
+use futures::stream;
 use serde_json::Value;
 
 use crate::{stage, tables};
 
 /// The rows of an Arrow IPC stream in the file `file`, as a table or (`stream`) batch by batch; of each batch only the
-/// `window`, which is an offset and a length, as far as it has so many rows.
+/// `window`, which is an offset and a length, as far as it has so many rows. Batches behind the first wait for the file
+/// `release-KEY`, if a `key` says so.
 pub(crate) struct Stored;
 
 #[async_trait]
@@ -46,7 +47,18 @@ impl FlexConnectFunction for Stored {
         let batches = reader.map(|batch| Ok(cut(&batch?, window)));
         let batches = batches.collect::<Result<Vec<_>, ArrowError>>()?;
         Ok(match call.parameters.get("stream").and_then(Value::as_bool) {
-            Some(true) => Output::stream(schema, stream::iter(batches).map(Ok)),
+            Some(true) => {
+                let key = call.parameters.get("key").and_then(Value::as_str);
+                let released = key.map(|key| format!("release-{key}"));
+                let batches = batches.into_iter().enumerate();
+                let batches = batches.map(move |(number, batch)| {
+                    if let Some(released) = released.as_deref().filter(|_| number > 0) {
+                        stage::wait_for(released);
+                    }
+                    Ok(batch)
+                });
+                Output::stream(schema, stream::iter(batches))
+            }
             Some(false) | None => Output::table(schema, batches),
         })
     }

@@ -31,7 +31,6 @@ fn main() -> ExitCode {
         .function(streams::Stream)
         .function(streams::DictionaryStream)
         .function(streams::FailingStream)
-        .function(streams::Trickle)
         .function(failures::Fail)
         .function(failures::Panic("Panic"))
         .function(failures::Panic("Exit"))

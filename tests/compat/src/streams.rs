@@ -5,11 +5,11 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use async_trait::async_trait;
 use flexconnect_server::error::{ErrorCode, ErrorInfo, FlightKind};
-use flexconnect_server::function::{Call, FlexConnectFunction, FunctionError, LoadContext, Output};
+use flexconnect_server::function::{Call, FlexConnectFunction, FunctionError, Output};
 use futures::{StreamExt as _, stream};
 use serde_json::{Map, Value};
 
-use crate::{stage, tables};
+use crate::tables;
 
 /// Batches of the lengths in `batches`, some of them without rows.
 pub(crate) struct Stream;
@@ -78,40 +78,6 @@ impl FlexConnectFunction for FailingStream {
         let kind = call.parameters.get("kind").and_then(Value::as_str).map(str::to_owned);
         let end = stream::once(async move { Err(failure(kind.as_deref())) });
         Ok(Output::stream(tables::id(), batches.chain(end)))
-    }
-}
-
-/// Two batches, the second of which waits for the file `release-KEY` on the stage.
-pub(crate) struct Trickle;
-
-#[async_trait]
-impl FlexConnectFunction for Trickle {
-    fn name(&self) -> &'static str {
-        "Trickle"
-    }
-
-    fn schema(&self) -> SchemaRef {
-        tables::id()
-    }
-
-    fn blocking(&self) -> bool {
-        true
-    }
-
-    async fn on_load(&self, context: &LoadContext) -> Result<(), FunctionError> {
-        stage::load(context)
-    }
-
-    async fn call(&self, call: Call) -> Result<Output, FunctionError> {
-        let key = call.parameters.get("key").and_then(Value::as_str).unwrap_or_default();
-        let released = format!("release-{key}");
-        let first = stream::iter([tables::numbers(0..2)]);
-        let second = stream::once(async move {
-            stage::wait_for(&released);
-            tables::numbers(2..3)
-        });
-        let batches = first.chain(second).map(|batch| Ok(batch?));
-        Ok(Output::stream(tables::id(), batches))
     }
 }
 

@@ -1,5 +1,4 @@
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine as _};
-use http::HeaderMap;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -50,6 +49,18 @@ fn a_described_error_has_the_four_trailers() {
         format!(r#"{{"msg":"{message}","detail":null,"code":1,"body":null}}"#).as_bytes()
     );
     assert_eq!(headers.len(), 6);
+}
+
+#[test]
+fn the_sentence_is_read_from_trailers_as_it_was_written() {
+    let message = "100 % ünïcode, and a dot.";
+    assert_eq!(message_of(&on_the_wire(FlightError::bad_argument(message))), message);
+    let mut of_grpc_alone = HeaderMap::new();
+    Status::not_found("no such service")
+        .add_header(&mut of_grpc_alone)
+        .unwrap();
+    assert_eq!(message_of(&of_grpc_alone), "no such service");
+    assert_eq!(message_of(&HeaderMap::new()), "");
 }
 
 #[test]

@@ -32,68 +32,36 @@ async fn a_client_that_says_nothing_is_let_go() {
     port.ended(ConnectionEnd::Preface, 1).await;
 }
 
-#[tokio::test]
-async fn a_preface_in_slow_bits_does_not_last_longer() {
-    let settings = ConnectionSettings {
-        handshake_timeout: SHORT,
-        ..settings()
-    };
-    let port = Port::open(settings, None).await;
-    let mut stream = port.connect().await;
-    let mut closed = false;
-    for byte in b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r" {
-        closed = stream.write_all(&[*byte]).await.is_err();
-        if closed {
-            break;
-        }
-        // Many more bits than fit into the limit, each of them well within it.
-        tokio::time::sleep(SHORT / 3).await;
-    }
-    assert!(closed, "every bit began the limit anew");
-    port.ended(ConnectionEnd::Preface, 1).await;
-}
-
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn half_open_connections_are_found() {
-    let settings = ConnectionSettings {
-        keep_alive_interval: Some(SHORT),
-        keep_alive_timeout: SHORT,
-        ..settings()
-    };
-    let port = Port::open(settings, None).await;
+    let lines = Lines::new(probing());
     // It does not answer pings, as if its machine were gone.
-    let mut silent = greeted(&port).await.unwrap();
-    let mut alive = Client::of(&port).await;
+    let mut silent = greeted(lines.connect()).await.unwrap();
+    let mut alive = lines.client().await;
     assert!(is_closed(&mut silent).await);
-    port.ended(ConnectionEnd::KeepAlive, 1).await;
+    lines.ended(ConnectionEnd::KeepAlive, 1).await;
     assert!(alive.call("/").await.is_ok(), "clients that answer stay");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn headers_that_never_end_are_cut_off() {
-    let settings = ConnectionSettings {
-        keep_alive_interval: Some(SHORT),
-        keep_alive_timeout: SHORT,
-        ..settings()
-    };
-    let port = Port::open(settings, None).await;
-    let mut stream = greeted(&port).await.unwrap();
+    let lines = Lines::new(probing());
+    let mut stream = greeted(lines.connect()).await.unwrap();
     // Headers without END_HEADERS: nothing but a CONTINUATION may follow, and none does.
     stream.write_all(&frame(HEADERS, 0, 1, &[0x83])).await.unwrap();
     assert!(is_closed(&mut stream).await);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn old_connections_are_asked_to_go_and_calls_on_them_finish() {
-    let settings = ConnectionSettings {
+    let lines = Lines::new(ConnectionSettings {
         max_age: Some(SHORT),
         ..settings()
-    };
-    let port = Port::open(settings, None).await;
-    let mut client = Client::of(&port).await;
+    });
+    let mut client = lines.client().await;
     let slow = client.start("/slow").await;
-    port.ended(ConnectionEnd::Age, 1).await;
-    port.go_on.notify_one();
+    lines.ended(ConnectionEnd::Age, 1).await;
+    lines.go_on.notify_one();
     assert_eq!(timeout(SOON, slow).await.unwrap().unwrap().status(), 200);
     timeout(SOON, client.ended)
         .await
@@ -102,15 +70,14 @@ async fn old_connections_are_asked_to_go_and_calls_on_them_finish() {
         .unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn calls_that_outlast_the_grace_of_an_old_connection_are_cut() {
-    let settings = ConnectionSettings {
+    let lines = Lines::new(ConnectionSettings {
         max_age: Some(SHORT),
         max_age_grace: Some(SHORT),
         ..settings()
-    };
-    let port = Port::open(settings, None).await;
-    let mut client = Client::of(&port).await;
+    });
+    let mut client = lines.client().await;
     let slow = client.start("/slow").await;
     assert!(timeout(SOON, slow).await.expect("an end").is_err());
 }
@@ -139,7 +106,7 @@ async fn a_lame_duck_asks_everybody_to_go_and_still_serves() {
 #[tokio::test]
 async fn an_idle_client_gets_goaway_at_the_lame_duck() {
     let port = Port::open(settings(), None).await;
-    let mut stream = greeted(&port).await.unwrap();
+    let mut stream = greeted(port.connect().await).await.unwrap();
     read_frame(&mut stream).await.unwrap();
     port.phase.send_replace(Phase::LameDuck);
     loop {

@@ -1,8 +1,9 @@
-//! A port with a service that answers by path, and clients for it.
+//! A port with a service that answers by path, connections to it that need no socket, and clients.
 
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,20 +13,21 @@ use h2::client::{ResponseFuture, SendRequest};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::Status;
 use tonic::body::Body;
-use tower::service_fn;
+use tower::{Service, service_fn};
 
 use crate::admin::Pulse;
 use crate::auth::ClientCertificate;
 use crate::config::ConnectionSettings;
 use crate::drain::Phase;
 use crate::net::accept;
+use crate::net::connection::Connection;
 use crate::net::streams::Asked;
 use crate::net::tls::Acceptor;
 use crate::telemetry::Metrics;
@@ -34,11 +36,14 @@ use crate::telemetry::metrics::{ConnectionEnd, Format};
 /// Longer than anything takes that works.
 pub(super) const SOON: Duration = Duration::from_secs(30);
 
-/// Short enough to wait for in a test.
+/// A limit of the server that passes in a test: at once where the clock is paused.
 pub(super) const SHORT: Duration = Duration::from_millis(300);
 
 /// The size of the parts of `/large`, which never ends.
 const PART: usize = 64 * 1024;
+
+/// What a connection in memory holds until its reader takes it.
+const LINE: usize = 64 * 1024;
 
 /// Settings without limits that would disturb.
 pub(super) fn settings() -> ConnectionSettings {
@@ -52,6 +57,15 @@ pub(super) fn settings() -> ConnectionSettings {
         max_header_bytes: 16 * 1024,
         max_concurrent_streams: 1_024,
         stalled_client_timeout: None,
+    }
+}
+
+/// Settings of a server that finds out soon when a client is gone.
+pub(super) fn probing() -> ConnectionSettings {
+    ConnectionSettings {
+        keep_alive_interval: Some(SHORT),
+        keep_alive_timeout: SHORT,
+        ..settings()
     }
 }
 
@@ -78,15 +92,11 @@ impl Port {
         let (phase, phases) = watch::channel(Phase::Serving);
         let metrics = Metrics::new();
         let go_on = Arc::new(Notify::new());
-        let service = {
-            let go_on = Arc::clone(&go_on);
-            service_fn(move |request| answer(request, Arc::clone(&go_on)))
-        };
         let pulse = Pulse::new("flight");
         let serving = tokio::spawn(accept::serve(
             listener,
             tls,
-            service,
+            service(&go_on),
             settings,
             metrics.clone(),
             phases,
@@ -107,17 +117,65 @@ impl Port {
 
     /// Waits until the server says that it ended so many connections, or calls, for this reason.
     pub(super) async fn ended(&self, reason: ConnectionEnd, times: usize) {
-        let line = format!(
-            "flexconnect_connections_ended_total{{reason=\"{}\"}} {times}.0",
-            reason.label()
-        );
-        shows(&self.metrics, &line).await;
+        shows_ends(&self.metrics, reason, times).await;
     }
 
     /// Waits until so many connections are open.
     pub(super) async fn has_open(&self, connections: usize) {
         shows(&self.metrics, &format!("flexconnect_connections {connections}.0")).await;
     }
+}
+
+/// Connections in memory, for tests whose clock is paused: it goes on only when everybody waits, and nobody waits for a
+/// socket.
+pub(super) struct Lines {
+    settings: Arc<ConnectionSettings>,
+    metrics: Metrics,
+    phase: watch::Sender<Phase>,
+    /// Lets one call of `/slow` go on.
+    pub(super) go_on: Arc<Notify>,
+}
+
+impl Lines {
+    pub(super) fn new(settings: ConnectionSettings) -> Self {
+        Self {
+            settings: Arc::new(settings),
+            metrics: Metrics::new(),
+            phase: watch::channel(Phase::Serving).0,
+            go_on: Arc::new(Notify::new()),
+        }
+    }
+
+    /// A connection that is served to its end.
+    pub(super) fn connect(&self) -> DuplexStream {
+        let (client, server) = tokio::io::duplex(LINE);
+        let mut connection = Connection {
+            peer: SocketAddr::from(([127, 0, 0, 1], 1)),
+            tls: None,
+            service: service(&self.go_on),
+            settings: Arc::clone(&self.settings),
+            metrics: self.metrics.clone(),
+            opened: Phase::Serving,
+            phase: self.phase.subscribe(),
+        };
+        tokio::spawn(async move { connection.greet_and_serve(server, None).await });
+        client
+    }
+
+    pub(super) async fn client(&self) -> Client {
+        Client::over(self.connect()).await.unwrap()
+    }
+
+    /// Waits until the server says that it ended so many connections, or calls, for this reason.
+    pub(super) async fn ended(&self, reason: ConnectionEnd, times: usize) {
+        shows_ends(&self.metrics, reason, times).await;
+    }
+}
+
+async fn shows_ends(metrics: &Metrics, reason: ConnectionEnd, times: usize) {
+    let reason = reason.label();
+    let line = format!("flexconnect_connections_ended_total{{reason=\"{reason}\"}} {times}.0");
+    shows(metrics, &line).await;
 }
 
 /// Waits until the metrics have this line.
@@ -129,7 +187,17 @@ pub(super) async fn shows(metrics: &Metrics, line: &str) {
     }
 }
 
-/// `/large` never ends, `/read` reads its request to the end, `/slow` waits to be told, `/caller` names the client; anything else is answered at once.
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+fn service(
+    go_on: &Arc<Notify>,
+) -> impl Service<Request<Asked>, Response = Response<Body>, Error = Infallible, Future = Answering> + Clone + use<> {
+    let go_on = Arc::clone(go_on);
+    service_fn(move |request| -> Answering { Box::pin(answer(request, Arc::clone(&go_on))) })
+}
+
+/// `/large` never ends, `/read` reads its request to the end, `/slow` waits to be told, `/caller` names the client;
+/// anything else is answered at once.
 async fn answer(request: Request<Asked>, go_on: Arc<Notify>) -> Result<Response<Body>, Infallible> {
     let body = match request.uri().path() {
         "/large" => {
@@ -200,14 +268,13 @@ impl Client {
 }
 
 /// Reads until the server has closed; true when it did.
-pub(super) async fn is_closed(stream: &mut TcpStream) -> bool {
+pub(super) async fn is_closed(stream: &mut (impl AsyncRead + Unpin)) -> bool {
     let mut rest = Vec::new();
     timeout(SOON, stream.read_to_end(&mut rest)).await.is_ok()
 }
 
 /// A connection whose client has sent the preface and empty settings, and nothing more.
-pub(super) async fn greeted(port: &Port) -> io::Result<TcpStream> {
-    let mut stream = TcpStream::connect(port.address).await?;
+pub(super) async fn greeted<Io: AsyncWrite + Unpin>(mut stream: Io) -> io::Result<Io> {
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await?;
     stream.write_all(&frame(SETTINGS, 0, 0, &[])).await?;
     Ok(stream)

@@ -1,4 +1,4 @@
-//! The accept loop and its connections on real sockets, with clients that behave badly.
+//! The accept loop and its connections, with clients that behave badly: on real sockets, and in memory where time matters.
 
 mod connections;
 mod harness;

@@ -1,8 +1,7 @@
 //! Clients that keep the rules of HTTP/2 only just, or not.
 
 use http::Request;
-use tokio::io::AsyncWriteExt as _;
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncWriteExt as _};
 
 use super::harness::*;
 use crate::config::ConnectionSettings;
@@ -11,11 +10,13 @@ use crate::telemetry::metrics::ConnectionEnd;
 const ACK: u8 = 1;
 const END_STREAM_AND_HEADERS: u8 = 5;
 const ENHANCE_YOUR_CALM: [u8; 4] = 11_u32.to_be_bytes();
+const REFUSED_STREAM: [u8; 4] = 7_u32.to_be_bytes();
+const MAX_CONCURRENT_STREAMS_IS_TWO: [u8; 6] = [0, 3, 0, 0, 0, 2];
 
 #[tokio::test]
 async fn pings_are_answered_however_many() {
     let port = Port::open(settings(), None).await;
-    let mut stream = greeted(&port).await.unwrap();
+    let mut stream = greeted(port.connect().await).await.unwrap();
     for ping in 0..2_000_u64 {
         stream.write_all(&frame(PING, 0, 0, &ping.to_be_bytes())).await.unwrap();
     }
@@ -31,7 +32,7 @@ async fn pings_are_answered_however_many() {
 async fn a_flood_of_resets_ends_its_connection_and_no_other() {
     let port = Port::open(settings(), None).await;
     let mut other = Client::of(&port).await;
-    let mut stream = greeted(&port).await.unwrap();
+    let mut stream = greeted(port.connect().await).await.unwrap();
     // :method POST, :scheme http, :path /, and no authority, from the static table.
     let mut flood = Vec::new();
     for stream in (1..20_000).step_by(2) {
@@ -76,24 +77,39 @@ async fn oversized_headers_are_refused_and_the_connection_lives() {
     assert!(Client::of(&port).await.call("/").await.is_ok());
 }
 
-#[tokio::test]
-async fn calls_beyond_the_streams_of_a_connection_wait_for_their_turn() {
-    let settings = ConnectionSettings {
+#[tokio::test(start_paused = true)]
+async fn streams_beyond_the_limit_are_refused_and_others_go_on() {
+    let lines = Lines::new(ConnectionSettings {
         max_concurrent_streams: 2,
         ..settings()
-    };
-    let port = Port::open(settings, None).await;
-    let mut client = Client::of(&port).await;
-    // The settings of the server are known after the first answer.
-    client.call("/").await.unwrap();
-    let slow = [client.start("/slow").await, client.start("/slow").await];
-    let third = tokio::spawn(async move { client.call("/").await });
-    tokio::time::sleep(SHORT).await;
-    assert!(!third.is_finished(), "there is no stream for it");
-    port.go_on.notify_one();
-    assert_eq!(timeout(SOON, third).await.unwrap().unwrap().unwrap(), 200);
-    port.go_on.notify_one();
-    for call in slow {
-        assert_eq!(timeout(SOON, call).await.unwrap().unwrap().status(), 200);
+    });
+    let mut stream = greeted(lines.connect()).await.unwrap();
+    let (kind, _, announced) = read_frame(&mut stream).await.unwrap();
+    assert_eq!(kind, SETTINGS);
+    assert!(
+        announced
+            .chunks(6)
+            .any(|setting| setting == MAX_CONCURRENT_STREAMS_IS_TWO)
+    );
+    // A client that does not keep to it: three calls of /slow.
+    let slow = [&[0x83, 0x86, 0x04, 5][..], b"/slow"].concat();
+    for id in [1, 3, 5] {
+        let call = frame(HEADERS, END_STREAM_AND_HEADERS, id, &slow);
+        stream.write_all(&call).await.unwrap();
+    }
+    assert_eq!(next(&mut stream, RST_STREAM).await, REFUSED_STREAM);
+    for _ in 0..2 {
+        lines.go_on.notify_one();
+        next(&mut stream, HEADERS).await;
+    }
+}
+
+/// The payload of the next frame of this kind.
+async fn next(stream: &mut (impl AsyncRead + Unpin), wanted: u8) -> Vec<u8> {
+    loop {
+        let (kind, _, payload) = read_frame(stream).await.unwrap();
+        if kind == wanted {
+            return payload;
+        }
     }
 }

@@ -17,13 +17,13 @@ fn impatient() -> ConnectionSettings {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stream_that_nobody_reads_is_reset_and_the_connection_lives() {
-    let port = Port::open(impatient(), None).await;
-    let mut client = Client::of(&port).await;
+    let lines = Lines::new(impatient());
+    let mut client = lines.client().await;
     let mut body = client.start("/large").await.await.unwrap().into_body();
     // Nothing is given back to the window, so the server may send no more.
-    port.ended(ConnectionEnd::Stalled, 1).await;
+    lines.ended(ConnectionEnd::Stalled, 1).await;
     let mut received = 0;
     let end = loop {
         match timeout(SOON, body.data()).await.expect("an end") {
@@ -37,10 +37,10 @@ async fn a_stream_that_nobody_reads_is_reset_and_the_connection_lives() {
     assert_eq!(client.call("/").await.unwrap(), 200);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_slow_reader_is_not_a_stalled_one() {
-    let port = Port::open(impatient(), None).await;
-    let mut client = Client::of(&port).await;
+    let lines = Lines::new(impatient());
+    let mut client = lines.client().await;
     let mut body = client.start("/large").await.await.unwrap().into_body();
     let mut received = 0;
     for _ in 0..12 {
@@ -61,20 +61,20 @@ async fn a_slow_reader_is_not_a_stalled_one() {
     assert!(received > 12 * 64 * 1024, "{received}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_call_that_takes_its_time_is_not_a_stalled_client() {
-    let port = Port::open(impatient(), None).await;
-    let mut client = Client::of(&port).await;
+    let lines = Lines::new(impatient());
+    let mut client = lines.client().await;
     let slow = client.start("/slow").await;
     sleep(SHORT * 4).await;
-    port.go_on.notify_one();
+    lines.go_on.notify_one();
     assert_eq!(slow.await.unwrap().status(), 200);
 }
 
 #[tokio::test]
 async fn a_client_that_does_not_read_its_socket_is_given_up() {
     let port = Port::open(impatient(), None).await;
-    let mut stream = greeted(&port).await.unwrap();
+    let mut stream = greeted(port.connect().await).await.unwrap();
     // Windows as large as they can be, so that only the socket is in the way: SETTINGS_INITIAL_WINDOW_SIZE, and
     // WINDOW_UPDATE of the connection.
     let window = 0x7fff_ffff_u32.to_be_bytes();
@@ -91,24 +91,24 @@ async fn a_client_that_does_not_read_its_socket_is_given_up() {
     port.has_open(0).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_request_that_never_ends_is_reset_and_the_connection_lives() {
-    let port = Port::open(impatient(), None).await;
-    let mut client = Client::of(&port).await;
+    let lines = Lines::new(impatient());
+    let mut client = lines.client().await;
     let request = Request::post("http://localhost/read").body(()).unwrap();
     let mut ready = client.send.clone().ready().await.unwrap();
     let (answer, mut body) = ready.send_request(request, false).unwrap();
     body.send_data(Bytes::from_static(b"half"), false).unwrap();
-    port.ended(ConnectionEnd::Stalled, 1).await;
+    lines.ended(ConnectionEnd::Stalled, 1).await;
     let end = timeout(SOON, answer).await.expect("an end").unwrap_err();
     assert_eq!(end.reason(), Some(Reason::CANCEL));
     assert_eq!(client.call("/").await.unwrap(), 200);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_request_that_comes_slowly_is_not_a_stalled_one() {
-    let port = Port::open(impatient(), None).await;
-    let client = Client::of(&port).await;
+    let lines = Lines::new(impatient());
+    let client = lines.client().await;
     let request = Request::post("http://localhost/read").body(()).unwrap();
     let mut ready = client.send.clone().ready().await.unwrap();
     let (answer, mut body) = ready.send_request(request, false).unwrap();

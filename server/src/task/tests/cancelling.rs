@@ -214,6 +214,16 @@ async fn cancelling_what_is_over_forgets_it() {
     assert_eq!(tasks.cancel(&id), Cancelled::Done, "nobody knows it any more");
 }
 
+#[tokio::test]
+async fn who_waits_for_a_task_gets_its_result_though_it_was_forgotten_meanwhile() {
+    let tasks = Tasks::start(limits());
+    let task = submit(&tasks, &rows());
+    succeeded(&task).await;
+    tasks.cancel(&task.id().to_string());
+    assert!(tasks.find(&task.id().to_string()).is_none());
+    succeeded(&task).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_deadline_covers_the_queue() {
     let tasks = Tasks::start(Limits { threads: 1, ..limits() });

@@ -4,11 +4,8 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 from gooddata_flexconnect import FlexConnectFunction
-from gooddata_flight_server import ErrorInfo, ServerContext
+from gooddata_flight_server import ErrorInfo
 
-from compat_functions.stage import Stage
-
-_PATIENCE_SECONDS = 30
 _ID = pa.schema([pa.field("id", pa.int64())])
 _COLOUR = pa.schema([pa.field("colour", pa.dictionary(pa.int8(), pa.string()))])
 
@@ -66,25 +63,5 @@ class FailingStream(FlexConnectFunction):
                     raise AssertionError("a bug in the stream")
                 case _:
                     raise RuntimeError("the stream broke")
-
-        return pa.RecordBatchReader.from_batches(_ID, generate())
-
-
-class Trickle(FlexConnectFunction):
-    """Two batches, the second of which waits for the file `release-KEY` on the stage."""
-
-    Name = "Trickle"
-    Schema = _ID
-
-    @staticmethod
-    def on_load(ctx: ServerContext) -> None:
-        Stage.load(ctx)
-
-    def call(self, parameters, columns, headers):  # noqa: ARG002
-        def generate() -> Iterator[pa.RecordBatch]:
-            for number, batch in enumerate(_numbered([2, 1])):
-                if number:
-                    Stage.wait_for(f"release-{parameters['key']}", _PATIENCE_SECONDS)
-                yield batch
 
         return pa.RecordBatchReader.from_batches(_ID, generate())
