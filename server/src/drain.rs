@@ -126,19 +126,39 @@ impl Drop for CallInProgress {
     }
 }
 
+/// What the end of a server waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// What tasks are doing.
+    pub tasks: Load,
+    /// Calls that are being answered, whatever they do.
+    pub calls: usize,
+}
+
+impl Pending {
+    /// Whether there is nothing to wait for.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        self.tasks.is_idle() && self.calls == 0
+    }
+}
+
 /// Leads a server from serving to its end. Returns what was still pending when the time was up: idle, normally.
-pub async fn drain(phase: &watch::Sender<Phase>, tasks: &Tasks, calls: &Calls, settings: DrainSettings) -> Load {
+pub async fn drain(phase: &watch::Sender<Phase>, tasks: &Tasks, calls: &Calls, settings: DrainSettings) -> Pending {
     let mut since = enter(phase, Phase::LameDuck);
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut reported = Instant::now();
     loop {
         look.tick().await;
-        let load = tasks.load();
+        let pending = Pending {
+            tasks: tasks.load(),
+            calls: calls.count(),
+        };
         let seen = Observation {
             in_phase: since.elapsed(),
-            since_last_call: load.last_call.map(|call| call.elapsed()),
-            idle: load.is_idle() && calls.count() == 0,
+            since_last_call: pending.tasks.last_call.map(|call| call.elapsed()),
+            idle: pending.is_idle(),
         };
         let current = *phase.borrow();
         let next = current.next(seen, settings);
@@ -149,11 +169,22 @@ pub async fn drain(phase: &watch::Sender<Phase>, tasks: &Tasks, calls: &Calls, s
             since = enter(phase, next);
         }
         if next == Phase::Stopped {
-            return load;
+            if !pending.is_idle() {
+                report("drain_timed_out", pending);
+            }
+            return pending;
         }
         if reported.elapsed() >= REPORT {
             reported = Instant::now();
-            report(next, &load, calls.count());
+            let lame = next == Phase::LameDuck;
+            report(
+                if lame {
+                    "drain_waiting_for_quiet"
+                } else {
+                    "drain_pending"
+                },
+                pending,
+            );
         }
     }
 }
@@ -169,27 +200,15 @@ fn enter(phase: &watch::Sender<Phase>, next: Phase) -> Instant {
     Instant::now()
 }
 
-fn report(phase: Phase, load: &Load, calls: usize) {
+fn report(event: &str, Pending { tasks, calls }: Pending) {
     let Load {
         queued,
         running,
         unread_results,
         streams,
         last_call: _,
-    } = *load;
-    match phase {
-        Phase::LameDuck => tracing::info!(
-            queued,
-            running,
-            unread_results,
-            streams,
-            calls,
-            "drain_waiting_for_quiet"
-        ),
-        Phase::Starting | Phase::Serving | Phase::Closing | Phase::Stopped => {
-            tracing::info!(queued, running, unread_results, streams, calls, "drain_pending");
-        }
-    }
+    } = tasks;
+    tracing::info!(queued, running, unread_results, streams, calls, "{event}");
 }
 
 #[cfg(test)]
@@ -198,6 +217,10 @@ mod tests {
 
     use super::*;
     use crate::task::Limits;
+
+    fn no_tasks() -> Tasks {
+        Tasks::start(Limits::default())
+    }
 
     const SETTINGS: DrainSettings = DrainSettings {
         lame_duck: Duration::from_mins(1),
@@ -231,15 +254,6 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_server_ends_after_the_propagation_delay() {
-        let limits = Limits {
-            threads: 1,
-            queue: 1,
-            result_ttl: Duration::from_mins(1),
-            call_deadline: Duration::from_mins(1),
-            result_bytes: 1 << 20,
-            ..Limits::default()
-        };
-        let tasks = Tasks::start(limits);
         let (phase, mut seen) = watch::channel(Phase::Serving);
         let start = Instant::now();
         let watching = tokio::spawn(async move {
@@ -249,7 +263,7 @@ mod tests {
             }
             phases
         });
-        let left = drain(&phase, &tasks, &Calls::default(), SETTINGS).await;
+        let left = drain(&phase, &no_tasks(), &Calls::default(), SETTINGS).await;
         assert!(left.is_idle());
         assert!(start.elapsed() >= Duration::from_secs(5) && start.elapsed() < Duration::from_secs(6));
         drop(phase);
@@ -261,14 +275,6 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_is_no_task_is_waited_for_as_well() {
-        let tasks = Tasks::start(Limits {
-            threads: 1,
-            queue: 1,
-            result_ttl: Duration::from_mins(1),
-            call_deadline: Duration::from_mins(1),
-            result_bytes: 1 << 20,
-            ..Limits::default()
-        });
         let (phase, _) = watch::channel(Phase::Serving);
         let (calls, start) = (Calls::default(), Instant::now());
         let call = calls.begin();
@@ -276,8 +282,18 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(40)).await;
             drop(call);
         });
-        drain(&phase, &tasks, &calls, SETTINGS).await;
+        let left = drain(&phase, &no_tasks(), &calls, SETTINGS).await;
         assert!(start.elapsed() >= Duration::from_secs(40) && start.elapsed() < Duration::from_secs(41));
-        assert_eq!(calls.count(), 0);
+        assert!(left.is_idle());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_outlasts_the_drain_is_told() {
+        let (phase, _) = watch::channel(Phase::Serving);
+        let calls = Calls::default();
+        let _endless = calls.begin();
+        let left = drain(&phase, &no_tasks(), &calls, SETTINGS).await;
+        assert!(left.tasks.is_idle());
+        assert_eq!((left.calls, left.is_idle()), (1, false));
     }
 }

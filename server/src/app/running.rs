@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::DrainSettings;
-use crate::drain::{self, Calls, Phase};
+use crate::drain::{self, Calls, Pending, Phase};
 use crate::task::{Load, Tasks};
 
 /// A server that serves. Dropping it closes the Flight port and cuts calls off; [`Running::drain`] ends it in order.
@@ -44,19 +44,9 @@ impl Running {
 
     /// Ends the server in order: serves until the news has spread, finishes what runs, lets results be read. Returns
     /// what was still pending when the time was up; idle, normally.
-    pub async fn drain(self) -> Load {
+    pub async fn drain(self) -> Pending {
         tracing::info!("server_shutdown_initiated");
         let left = drain::drain(&self.phase, &self.tasks, &self.calls, self.drain).await;
-        if !left.is_idle() {
-            let Load {
-                queued,
-                running,
-                unread_results,
-                streams,
-                last_call: _,
-            } = left;
-            tracing::warn!(queued, running, unread_results, streams, "drain_timed_out");
-        }
         // It ends by itself, since the phase is `Stopped`.
         let _ = self.accepting.await;
         tracing::info!("server_main_finished");

@@ -39,18 +39,18 @@ struct GrpcHealth {
 }
 
 impl GrpcHealth {
-    fn status(&self) -> ServingStatus {
-        if self.health.is_ready() {
-            ServingStatus::Serving
-        } else {
-            ServingStatus::NotServing
+    fn status(&self, asked: Asked) -> ServingStatus {
+        match asked {
+            Asked::Unknown => ServingStatus::ServiceUnknown,
+            Asked::Known if self.health.is_ready() => ServingStatus::Serving,
+            Asked::Known => ServingStatus::NotServing,
         }
     }
 
     /// The status when it is another than the last one; `None` when the server stops.
-    async fn changed(&mut self, last: Option<ServingStatus>) -> Option<ServingStatus> {
+    async fn changed(&mut self, asked: Asked, last: Option<ServingStatus>) -> Option<ServingStatus> {
         loop {
-            let status = self.status();
+            let status = self.status(asked);
             if last != Some(status) {
                 return Some(status);
             }
@@ -69,21 +69,17 @@ impl HealthService for GrpcHealth {
     type WatchStream = BoxStream<'static, Result<HealthCheckResponse, Status>>;
 
     async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
-        if is_known(&request.get_ref().service) {
-            Ok(Response::new(answer(self.status())))
-        } else {
-            Err(Status::not_found("the server has no such service"))
+        match Asked::for_service(&request.get_ref().service) {
+            known @ Asked::Known => Ok(Response::new(answer(self.status(known)))),
+            Asked::Unknown => Err(Status::not_found("the server has no such service")),
         }
     }
 
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        if !is_known(&request.get_ref().service) {
-            // A service may come later, says the protocol; here none does, so the client is told once and let go.
-            let unknown = answer(ServingStatus::ServiceUnknown);
-            return Ok(Response::new(stream::iter([Ok(unknown)]).boxed()));
-        }
-        let states = stream::unfold((self.clone(), None), |(mut health, last)| async move {
-            let status = health.changed(last).await?;
+        // For a service that is not there the protocol wants the stream open, as if it might come.
+        let asked = Asked::for_service(&request.get_ref().service);
+        let states = stream::unfold((self.clone(), None), move |(mut health, last)| async move {
+            let status = health.changed(asked, last).await?;
             Some((Ok(answer(status)), (health, Some(status))))
         });
         Ok(Response::new(states.boxed()))
@@ -94,8 +90,23 @@ fn answer(status: ServingStatus) -> HealthCheckResponse {
     HealthCheckResponse { status: status.into() }
 }
 
-fn is_known(service: &str) -> bool {
-    service.is_empty() || service == FLIGHT
+/// What a client asks for the health of.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    /// The server, by either name.
+    Known,
+    /// A service that it does not have.
+    Unknown,
+}
+
+impl Asked {
+    fn for_service(name: &str) -> Self {
+        if name.is_empty() || name == FLIGHT {
+            Self::Known
+        } else {
+            Self::Unknown
+        }
+    }
 }
 
 #[cfg(test)]
@@ -148,5 +159,20 @@ mod tests {
         assert_eq!(next().await, Some(NOT_SERVING));
         phase.send_replace(Phase::Stopped);
         assert_eq!(next().await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_watches_what_is_not_there_is_told_so_and_stays() {
+        let (health, phase) = health();
+        let mut watched = health.watch(of("other.Service")).await.unwrap().into_inner();
+        let first = watched.next().await.unwrap().unwrap();
+        assert_eq!(first.status, i32::from(ServingStatus::ServiceUnknown));
+        phase.send_replace(Phase::Serving);
+        assert!(
+            timeout(LOOK * 10, watched.next()).await.is_err(),
+            "nothing new, and no end"
+        );
+        phase.send_replace(Phase::Stopped);
+        assert!(watched.next().await.is_none());
     }
 }

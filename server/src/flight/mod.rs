@@ -5,6 +5,7 @@
 
 mod body;
 mod call;
+mod contain;
 mod dispatch;
 mod do_get;
 mod flexconnect;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::task::{Poll, ready};
 
 use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::{
@@ -13,6 +14,7 @@ use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::contain::{contained, poll_next};
 use super::{Answers, CallContext, DataStream, FlightMethods, Uploads, pieces, unreadable};
 use crate::app::ServerContext;
 use crate::error::FlightError;
@@ -52,7 +54,7 @@ impl Dispatcher {
     /// The data of a ticket. The call is over when it is read, or given up.
     pub(super) async fn data(&self, request: Request<Ticket>) -> Result<DataStream, FlightError> {
         let Begun { call, methods, message } = self.begin(request)?;
-        let data = methods.do_get(&call, message).await?;
+        let data = contained(methods.do_get(&call, message)).await?;
         Ok(keep(call, data))
     }
 
@@ -73,14 +75,20 @@ impl fmt::Debug for Dispatcher {
     }
 }
 
-/// The answers of a call that is over when the last one is sent.
+/// The answers of a call that is over when the last one is sent. After an error nothing follows.
 fn keep<T: Send + 'static>(call: Arc<CallContext>, answers: Answers<T>) -> Answers<T> {
-    answers
-        .map(move |answer| {
-            let _ = &call;
-            answer
-        })
-        .boxed()
+    let mut open = Some((call, answers));
+    stream::poll_fn(move |context| {
+        let Some((_, answers)) = &mut open else {
+            return Poll::Ready(None);
+        };
+        let answer = ready!(poll_next(answers, context));
+        if !matches!(answer, Some(Ok(_))) {
+            open = None;
+        }
+        Poll::Ready(answer)
+    })
+    .boxed()
 }
 
 /// The answers for tonic.
@@ -108,23 +116,25 @@ impl FlightService for Dispatcher {
 
     async fn list_flights(&self, request: Request<Criteria>) -> Answer<Self::ListFlightsStream> {
         let Begun { call, methods, message } = self.begin(request)?;
-        let flights = methods.list_flights(&call, message).await?;
+        let flights = contained(methods.list_flights(&call, message)).await?;
         Ok(stream(call, flights))
     }
 
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Answer<FlightInfo> {
         let Begun { call, methods, message } = self.begin(request)?;
-        Ok(Response::new(methods.get_flight_info(&call, message).await?))
+        Ok(Response::new(contained(methods.get_flight_info(&call, message)).await?))
     }
 
     async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Answer<PollInfo> {
         let Begun { call, methods, message } = self.begin(request)?;
-        Ok(Response::new(methods.poll_flight_info(&call, message).await?))
+        Ok(Response::new(
+            contained(methods.poll_flight_info(&call, message)).await?,
+        ))
     }
 
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Answer<SchemaResult> {
         let Begun { call, methods, message } = self.begin(request)?;
-        Ok(Response::new(methods.get_schema(&call, message).await?))
+        Ok(Response::new(contained(methods.get_schema(&call, message)).await?))
     }
 
     /// For callers in this process: clients are answered without a copy of the data, by [`super::FlightServer`].
@@ -136,31 +146,31 @@ impl FlightService for Dispatcher {
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Answer<Self::DoPutStream> {
         let Begun { call, methods, message } = self.begin(request)?;
-        let results = methods.do_put(&call, uploads(message)).await?;
+        let results = contained(methods.do_put(&call, uploads(message))).await?;
         Ok(stream(call, results))
     }
 
     async fn do_exchange(&self, request: Request<Streaming<FlightData>>) -> Answer<Self::DoExchangeStream> {
         let Begun { call, methods, message } = self.begin(request)?;
-        let data = methods.do_exchange(&call, uploads(message)).await?;
+        let data = contained(methods.do_exchange(&call, uploads(message))).await?;
         Ok(stream(call, data.then(contiguous).boxed()))
     }
 
     async fn do_action(&self, request: Request<Action>) -> Answer<Self::DoActionStream> {
         let Begun { call, methods, message } = self.begin(request)?;
-        let results = methods.do_action(&call, message).await?;
+        let results = contained(methods.do_action(&call, message)).await?;
         Ok(stream(call, results))
     }
 
     async fn list_actions(&self, request: Request<Empty>) -> Answer<Self::ListActionsStream> {
         let Begun { call, methods, .. } = self.begin(request)?;
-        let actions = methods.list_actions(&call).await?;
+        let actions = contained(methods.list_actions(&call)).await?;
         Ok(stream(call, stream::iter(actions.into_iter().map(Ok)).boxed()))
     }
 
     async fn handshake(&self, request: Request<Streaming<HandshakeRequest>>) -> Answer<Self::HandshakeStream> {
         let Begun { call, methods, message } = self.begin(request)?;
-        let responses = methods.handshake(&call, uploads(message)).await?;
+        let responses = contained(methods.handshake(&call, uploads(message))).await?;
         Ok(stream(call, responses))
     }
 }

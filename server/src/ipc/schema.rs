@@ -22,6 +22,9 @@ const ALIGNMENT: usize = 8;
 /// Schemas that are kept encoded; with more, those that came first go first.
 const KEPT: usize = 32;
 
+/// One that is larger, most likely by metadata made for a single result, is not kept.
+const KEPT_BYTES: usize = 16 * 1024;
+
 /// A schema encoded once. `FlightInfo` and the stream of a result show the same bytes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaMessage {
@@ -66,9 +69,11 @@ impl SchemaMessage {
             return Ok(message.clone());
         }
         let message = Self::encode(schema)?;
-        let mut lately = lately();
-        lately.truncate(KEPT - 1);
-        lately.push_front((Arc::clone(schema), message.clone()));
+        if message.encapsulated.len() <= KEPT_BYTES {
+            let mut lately = lately();
+            lately.truncate(KEPT - 1);
+            lately.push_front((Arc::clone(schema), message.clone()));
+        }
         Ok(message)
     }
 

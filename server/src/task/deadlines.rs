@@ -68,7 +68,7 @@ pub(super) async fn enforce(shared: Arc<Shared>) {
                 tracing::warn!(fun = task.kind(), task_id = %task.id(), "flexconnect_fun_call_timeout");
             });
             task.pass_deadline();
-            shared.cancel(&task, Reason::Deadline);
+            shared.cancel(task, Reason::Deadline);
         }
     }
 }

@@ -73,13 +73,21 @@ impl Life {
             returned = &mut running => return returned,
             () = told_to_stop => {}
         }
+        if let Ok(returned) = timeout(self.shared.limits.cancel_grace, &mut running).await {
+            return returned;
+        }
+        let leaks = &self.shared.leaks;
         loop {
-            if let Ok(returned) = timeout(self.shared.limits.cancel_grace, &mut running).await {
-                return returned;
-            }
-            if running.stop(&self.shared.leaks) {
-                tracing::warn!(fun = self.task.kind(), task_id = %id, leaked_threads = self.shared.leaks.count(), "task_stopped_by_force");
+            // Made before the leaks are counted, so that no thread that comes back is missed.
+            let fewer = leaks.fewer();
+            if running.stop(leaks) {
+                tracing::warn!(fun = self.task.kind(), task_id = %id, leaked_threads = leaks.count(), "task_stopped_by_force");
                 return Err(FunctionError::cancelled());
+            }
+            tokio::select! {
+                biased;
+                returned = &mut running => return returned,
+                () = fewer => {}
             }
         }
     }

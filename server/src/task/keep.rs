@@ -2,70 +2,79 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use arrow::array::RecordBatch;
 use tokio::task::spawn_blocking;
 
 use super::spilled::SpilledTable;
 use super::{FunctionError, Output, Stored, Table};
 use crate::error::{ErrorCode, ErrorInfo, FlightKind};
 use crate::ipc::EncodedTable;
-use crate::memory::{Exceeded, Room, SpillError};
+use crate::memory::{Exceeded, Room, Spill, SpillError};
 use crate::telemetry::Metrics;
 
 /// Tables up to this size are encoded where the call is; larger ones on a thread of their own.
 const ENCODE_IN_PLACE: usize = 256 * 1024;
 
-/// Keeps an output for those who will read it.
+/// Keeps an output for those who will read it. A table stays in memory if it fits, and goes to disk otherwise, if there is
+/// a folder.
 pub(super) async fn keep(room: &Room, metrics: &Metrics, output: Output) -> Result<Stored, FunctionError> {
     let table = match output {
         Output::Stream(stream) => return Stored::stream(stream, room.memory().clone()),
         Output::Table(table) => table,
     };
-    let size: usize = table
-        .batches()
-        .iter()
-        .map(arrow::array::RecordBatch::get_array_memory_size)
-        .sum();
-    let (room, metrics) = (room.clone(), metrics.clone());
-    let keep = move || catch_unwind(AssertUnwindSafe(move || keep_table(table, &room, &metrics)));
-    let kept = if size <= ENCODE_IN_PLACE {
-        Ok(keep())
+    let encoded = encode(table).await?;
+    match (room.lease_for_result(encoded.held()), room.spill()) {
+        (Ok(lease), _) => Ok(Stored::table(encoded, lease, metrics)),
+        (Err(memory), None) if memory.is_for_good() => Err(too_large(memory, "server.task_result_bytes")),
+        (Err(_), None) => Err(no_room()),
+        (Err(memory), Some(spill)) => {
+            let spilled = write(encoded, spill.clone(), memory).await?;
+            tracing::debug!(bytes = spilled.len(), %memory, "result_spilled");
+            Ok(Stored::spilled(spilled, metrics))
+        }
+    }
+}
+
+async fn encode(table: Table) -> Result<EncodedTable, FunctionError> {
+    let (schema, batches) = table.into_parts();
+    let size: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+    let encode = move || catch_unwind(AssertUnwindSafe(move || EncodedTable::encode(&schema, batches)));
+    let encoded = if size <= ENCODE_IN_PLACE {
+        Ok(encode())
     } else {
-        spawn_blocking(keep).await
+        spawn_blocking(encode).await
     };
-    match kept {
-        Ok(Ok(stored)) => stored,
+    match encoded {
+        Ok(Ok(encoded)) => {
+            encoded.map_err(|error| FunctionError::failed(format!("the result cannot be sent: {error}")))
+        }
         Ok(Err(_)) | Err(_) => Err(FunctionError::failed("the result cannot be encoded.")),
     }
 }
 
-/// Encodes a table. It stays in memory if it fits, and goes to disk otherwise, if there is a folder.
-fn keep_table(table: Table, room: &Room, metrics: &Metrics) -> Result<Stored, FunctionError> {
-    let (schema, batches) = table.into_parts();
-    let encoded = EncodedTable::encode(&schema, batches)
-        .map_err(|error| FunctionError::failed(format!("the result cannot be sent: {error}")))?;
-    let exceeded = match room.lease_for_result(encoded.held()) {
-        Ok(lease) => return Ok(Stored::table(encoded, lease, metrics)),
-        Err(exceeded) => exceeded,
-    };
-    let Some(spill) = room.spill() else {
-        return Err(no_room(exceeded));
-    };
-    let spilled = SpilledTable::write(&encoded, spill).map_err(|error| match error {
-        SpillError::Exceeded(exceeded) => no_room(exceeded),
+/// Writes a table that did not fit in `memory`.
+async fn write(table: EncodedTable, spill: Spill, memory: Exceeded) -> Result<SpilledTable, FunctionError> {
+    let written = spawn_blocking(move || SpilledTable::write(&table, &spill)).await;
+    let written = written.map_err(|_| FunctionError::failed("the result could not be written to disk."))?;
+    written.map_err(|error| match error {
+        SpillError::Exceeded(disk) if disk.is_for_good() && memory.is_for_good() => {
+            too_large(disk, "server.task_spill_bytes")
+        }
+        SpillError::Exceeded(_) => no_room(),
         error @ SpillError::Io { .. } => not_written(&error),
-    })?;
-    tracing::debug!(bytes = spilled.len(), memory = %exceeded, "result_spilled");
-    Ok(Stored::spilled(spilled, metrics))
+    })
 }
 
-/// A result that will never fit is the function's problem; one that does not fit now may be asked for again.
-fn no_room(exceeded: Exceeded) -> FunctionError {
-    if exceeded.is_for_good() {
-        let Exceeded { asked, limit, .. } = exceeded;
-        return FunctionError::failed(format!(
-            "the result has {asked} bytes, and results may have {limit}: ask for less, or raise server.task_result_bytes."
-        ));
-    }
+/// A result that will never fit is the function's problem.
+fn too_large(exceeded: Exceeded, setting: &str) -> FunctionError {
+    let Exceeded { asked, limit, .. } = exceeded;
+    FunctionError::failed(format!(
+        "the result has {asked} bytes, and results may have {limit}: ask for less, or raise {setting}."
+    ))
+}
+
+/// One that does not fit now may be asked for again.
+fn no_room() -> FunctionError {
     let message = "There is no room for the result until others are read. Try again later.";
     FunctionError::flight(
         FlightKind::Unavailable,

@@ -7,26 +7,35 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::sync::Notify;
+
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::GaugeMeter;
 
 /// How many threads are leaked.
 pub(super) struct Leaks {
-    count: Arc<AtomicUsize>,
+    now: Arc<Now>,
     most: usize,
     metrics: Metrics,
 }
 
+#[derive(Default)]
+struct Now {
+    count: AtomicUsize,
+    /// Rung when a thread came back.
+    fewer: Notify,
+}
+
 /// A thread that is leaked, until dropped.
 pub(super) struct Leak {
-    count: Arc<AtomicUsize>,
+    now: Arc<Now>,
     _gauge: GaugeMeter,
 }
 
 impl Leaks {
     pub(super) fn new(most: usize, metrics: Metrics) -> Self {
         Self {
-            count: Arc::default(),
+            now: Arc::default(),
             most,
             metrics,
         }
@@ -35,22 +44,29 @@ impl Leaks {
     /// Leaks a thread; `None` when there are as many as there may be.
     pub(super) fn one_more(&self) -> Option<Leak> {
         let room = |count: usize| (count < self.most).then_some(count + 1);
-        self.count
+        self.now
+            .count
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, room)
             .ok()?;
         Some(Leak {
-            count: Arc::clone(&self.count),
+            now: Arc::clone(&self.now),
             _gauge: self.metrics.thread_leaked(),
         })
     }
 
+    /// Ends when there are fewer than when this was called.
+    pub(super) fn fewer(&self) -> impl Future<Output = ()> {
+        self.now.fewer.notified()
+    }
+
     pub(super) fn count(&self) -> usize {
-        self.count.load(Ordering::Acquire)
+        self.now.count.load(Ordering::Acquire)
     }
 }
 
 impl Drop for Leak {
     fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::AcqRel);
+        self.now.count.fetch_sub(1, Ordering::AcqRel);
+        self.now.fewer.notify_waiters();
     }
 }

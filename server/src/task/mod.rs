@@ -32,6 +32,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -91,6 +92,8 @@ pub struct Tasks {
 
 /// What tasks in flight share. No lock in it is ever held while code of a function runs.
 struct Shared {
+    /// The one that everything here runs on. Whoever cancels a task may be on none.
+    runtime: Handle,
     limits: Limits,
     room: Room,
     metrics: Metrics,
@@ -128,6 +131,7 @@ impl Tasks {
 
         let slots = Shares::new(limits.threads.max(1)).total();
         let shared = Arc::new(Shared {
+            runtime: Handle::current(),
             room,
             metrics: metrics.clone(),
             closed: AtomicBool::new(false),

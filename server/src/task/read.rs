@@ -118,7 +118,7 @@ impl Tasks {
             }
             Rows::Spilled(table) => {
                 tracing::info!(%task_id, num_rows = table.rows(), "do_get_table");
-                Messages::Spilled(table.read())
+                Messages::Spilled(table.read(self.shared.room.memory()))
             }
             Rows::Stream { source, .. } => {
                 let source = lock(source).take().ok_or(Consumed)?;

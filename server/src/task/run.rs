@@ -29,10 +29,12 @@ pub(super) struct Workshop {
 }
 
 impl Workshop {
-    /// So many threads at most for calls, and so many for the batches of streams; batches wait for their turn.
+    /// So many threads at most for calls, and so many for the batches of streams. Batches wait for their turn; so do calls,
+    /// but there are never more of them than threads for long.
     pub(super) fn new(calls: usize, batches: usize) -> Self {
         Self {
-            calls: Arc::new(Threads::new("fun-call", Priority::Low, calls, 0)),
+            // A thread has told its result a moment before it is free again; the next call may come within that.
+            calls: Arc::new(Threads::new("fun-call", Priority::Low, calls, calls)),
             batches: Arc::new(Threads::new("fun-batches", Priority::Low, batches, usize::MAX)),
         }
     }

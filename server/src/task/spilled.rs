@@ -9,13 +9,16 @@ use bytes::{Buf as _, Bytes};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::ipc::{Body, EncodedTable, Message, SchemaMessage};
-use crate::memory::{Region, Spill, SpillError};
+use crate::memory::{Budget, Lease, Region, Spill, SpillError};
 
 /// Bytes that are read at a time.
 const WINDOW: usize = 1024 * 1024;
 
 /// A body up to this size is read together with its header; of a larger one only the place is told.
 const SMALL_BODY: usize = WINDOW / 4;
+
+/// What a reader holds at most: a window, or of a large body one piece that is sent and one that is read ahead.
+const IN_HAND: usize = 2 * WINDOW;
 
 /// The lengths of header and body.
 const LENGTHS: usize = size_of::<u32>() + size_of::<u64>();
@@ -58,9 +61,12 @@ impl SpilledTable {
         self.bytes
     }
 
-    /// The messages from the first, which is the schema.
-    pub(super) fn read(&self) -> Records {
+    /// The messages from the first, which is the schema. What is in the reader's hand is taken from `memory`, whatever is
+    /// there: it is how results leave.
+    pub(super) fn read(&self, memory: &Budget) -> Records {
+        let in_hand = usize::try_from(self.region.len()).map_or(IN_HAND, |bytes| bytes.min(IN_HAND));
         Records {
+            _in_hand: memory.lease_anyway(in_hand),
             schema: Some(self.schema.message()),
             window: Bytes::new(),
             rest: self.region.clone(),
@@ -85,6 +91,7 @@ pub(super) struct Records {
     /// What follows it in the file.
     rest: Region,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
+    _in_hand: Lease,
 }
 
 /// What a window has.
@@ -215,7 +222,7 @@ mod tests {
             let spilled = SpilledTable::write(&table, &spill).expect("fits");
             prop_assert_eq!((spilled.rows(), spilled.len()), (table.rows(), table.len()));
             let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-            let messages = runtime.block_on(read(spilled.read()));
+            let messages = runtime.block_on(read(spilled.read(&Budget::new(0))));
             let expected: Vec<_> = (0..).map_while(|index| table.message(index)).collect();
             prop_assert_eq!(messages, expected);
         }
@@ -231,7 +238,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let spill = Spill::open(folder.path(), 1 << 30).expect("a folder to write in");
         let spilled = SpilledTable::write(&table(&[1_000_000, 1]), &spill).expect("fits");
-        let mut records = spilled.read();
+        let mut records = spilled.read(&Budget::new(0));
         let mut next = async || {
             poll_fn(|context| records.poll_next(context))
                 .await

@@ -122,7 +122,11 @@ impl State {
             (Self::Finishing, Event::Lost) => (Self::Ended(Ending::Failed), Effect::None),
             (Self::Finishing, Event::SlotGranted | Event::Returned(_)) => (self, Effect::None),
 
-            (Self::Ended(_), Event::CancelRequested(_)) => (self, Effect::Evict),
+            // What ended in time is not undone by a deadline that passes in the same moment: its client has a ticket.
+            (Self::Ended(_), Event::CancelRequested(Reason::Deadline)) => (self, Effect::None),
+            (Self::Ended(_), Event::CancelRequested(Reason::Asked | Reason::Abandoned | Reason::Function)) => {
+                (self, Effect::Evict)
+            }
             (Self::Ended(_), Event::SlotGranted | Event::Returned(_) | Event::Stored { .. } | Event::Lost) => {
                 (self, Effect::None)
             }
@@ -215,6 +219,14 @@ mod tests {
         let (state, effects) = run(&[Event::SlotGranted, Event::Returned(Returned::Failure), ASKED]);
         assert_eq!(state, State::Ended(Ending::Failed));
         assert_eq!(effects.last(), Some(&Effect::Evict));
+    }
+
+    #[test]
+    fn a_deadline_does_not_take_away_what_was_ready_in_time() {
+        let ready = [Event::SlotGranted, OUTPUT, Event::Stored { readable: true }];
+        let (state, effects) = run(&[&ready[..], &[Event::CancelRequested(Reason::Deadline)]].concat());
+        assert_eq!(state, State::Ended(Ending::Succeeded));
+        assert_eq!(effects.last(), Some(&Effect::None));
     }
 
     fn events() -> impl Strategy<Value = Event> {

@@ -1,20 +1,22 @@
 //! The tasks that can be found by their id, and when each is forgotten.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 
+use super::state::Ending;
 use super::{Shared, Task, TaskId, Tasks, after, lock};
+
+/// Room for so many tasks is kept when there are fewer; what is beyond is given back when most of it is empty.
+const SPARE: usize = 1024;
 
 /// All tasks from submission until they expire or are evicted.
 #[derive(Default)]
 pub(super) struct Store {
     tasks: HashMap<TaskId, Kept>,
-    /// Tasks that ended, in the order in which somebody has to look whether they expired. All are kept equally long, so
-    /// it is the order in which they ended, but for those that were renewed.
-    expiring: VecDeque<(Instant, TaskId)>,
+    /// The tasks that ended, by when they expire.
+    expiring: BTreeSet<(Instant, TaskId)>,
 }
 
 struct Kept {
@@ -34,15 +36,20 @@ impl Store {
 
     /// Forgets a task; the caller drops it, outside of the lock.
     pub(super) fn remove(&mut self, id: TaskId) -> Option<Arc<Task>> {
-        self.tasks.remove(&id).map(|kept| kept.task)
+        let kept = self.tasks.remove(&id)?;
+        if let Some(until) = kept.until {
+            self.expiring.remove(&(until, id));
+        }
+        Some(kept.task)
     }
 
-    /// Lets a task expire; tells whether it is the only one.
+    /// Lets a task that has ended expire, unless it is forgotten already; tells whether it is the only one that does.
     pub(super) fn expire(&mut self, id: TaskId, at: Instant) -> bool {
-        if let Some(kept) = self.tasks.get_mut(&id) {
-            kept.until = Some(at);
-        }
-        self.expiring.push_back((at, id));
+        let Some(kept) = self.tasks.get_mut(&id) else {
+            return false;
+        };
+        kept.until = Some(at);
+        self.expiring.insert((at, id));
         self.expiring.len() == 1
     }
 
@@ -51,33 +58,45 @@ impl Store {
         self.tasks.get(&id)?.until
     }
 
-    /// Lets a task that has ended expire later. Its place in line is found when it would have expired.
+    /// Lets a task expire later, if it has a result.
     fn renew(&mut self, id: TaskId, until: Instant) -> Option<()> {
-        let renewed = self.tasks.get_mut(&id)?.until.as_mut()?;
-        *renewed = until.max(*renewed);
+        let kept = self.tasks.get_mut(&id)?;
+        let renewed = kept.until.as_mut()?;
+        match kept.task.ending()? {
+            Ending::Succeeded => {}
+            Ending::Failed | Ending::Cancelled(_) => return None,
+        }
+        if until > *renewed {
+            self.expiring.remove(&(*renewed, id));
+            self.expiring.insert((until, id));
+            *renewed = until;
+        }
         Some(())
     }
 
     /// Forgets what has expired; the caller drops it, outside of the lock.
     fn take_expired(&mut self, now: Instant) -> Vec<Arc<Task>> {
         let mut expired = Vec::new();
-        while let Some(&(at, id)) = self.expiring.front()
+        while let Some(&(at, id)) = self.expiring.first()
             && at <= now
         {
-            self.expiring.pop_front();
-            match self.expiry(id) {
-                Some(until) if until > now => {
-                    let place = self.expiring.partition_point(|&(other, _)| other <= until);
-                    self.expiring.insert(place, (until, id));
-                }
-                Some(_) | None => expired.extend(self.remove(id)),
-            }
+            self.expiring.pop_first();
+            expired.extend(self.tasks.remove(&id).map(|kept| kept.task));
+        }
+        if self.tasks.capacity() > SPARE.max(8 * self.tasks.len()) {
+            self.tasks.shrink_to(SPARE.max(2 * self.tasks.len()));
         }
         expired
     }
 
+    /// How many tasks there are, how many of them expire, and how many there is room for.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> (usize, usize, usize) {
+        (self.tasks.len(), self.expiring.len(), self.tasks.capacity())
+    }
+
     fn next_expiry(&self) -> Option<Instant> {
-        self.expiring.front().map(|&(at, _)| at)
+        self.expiring.first().map(|&(at, _)| at)
     }
 }
 
@@ -100,6 +119,25 @@ impl Tasks {
     }
 }
 
+impl Shared {
+    /// Drops tasks that are forgotten where that may take long: it frees much memory at a time, and drops streams that are
+    /// a function's own code.
+    pub(super) fn discard(&self, forgotten: Vec<Arc<Task>>) {
+        if forgotten.is_empty() {
+            return;
+        }
+        for task in &forgotten {
+            task.collect();
+        }
+        let closing = self.metrics.results_closing(forgotten.len());
+        let discarding = self.runtime.spawn_blocking(move || {
+            drop(forgotten);
+            drop(closing);
+        });
+        drop(discarding);
+    }
+}
+
 /// Forgets tasks as they expire, forever.
 pub(super) async fn sweep(shared: Arc<Shared>) {
     loop {
@@ -109,12 +147,6 @@ pub(super) async fn sweep(shared: Arc<Shared>) {
             None => shared.sweep.notified().await,
         }
         let expired = lock(&shared.store).take_expired(Instant::now());
-        if !expired.is_empty() {
-            for task in &expired {
-                task.collect();
-            }
-            // Frees much memory at a time, and drops streams that are a function's own code.
-            drop(spawn_blocking(move || drop(expired)));
-        }
+        shared.discard(expired);
     }
 }

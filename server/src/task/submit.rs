@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
@@ -60,11 +59,11 @@ pub enum Cancelled {
 
 /// The one client that may know of a task. Dropping it cancels the task.
 #[must_use]
-pub struct Caller(Option<(Arc<Shared>, Arc<Task>)>);
+pub(crate) struct Caller(Option<(Arc<Shared>, Arc<Task>)>);
 
 impl Caller {
     /// The client is told the outcome; what the task becomes does not depend on it any more.
-    pub fn stays(mut self) {
+    pub(crate) fn stays(mut self) {
         self.0 = None;
     }
 }
@@ -72,7 +71,7 @@ impl Caller {
 impl Drop for Caller {
     fn drop(&mut self) {
         if let Some((shared, task)) = self.0.take() {
-            shared.cancel(&task, Reason::Abandoned);
+            shared.cancel(task, Reason::Abandoned);
         }
     }
 }
@@ -93,7 +92,7 @@ impl Tasks {
     }
 
     /// Ties a task to the client that waits for it.
-    pub fn cancel_on_drop(&self, task: &Arc<Task>) -> Caller {
+    pub(crate) fn cancel_on_drop(&self, task: &Arc<Task>) -> Caller {
         Caller(Some((Arc::clone(&self.shared), Arc::clone(task))))
     }
 
@@ -104,7 +103,7 @@ impl Tasks {
     )]
     pub fn cancel(&self, id: &str) -> Cancelled {
         match self.find(id) {
-            Some(task) => self.shared.cancel(&task, Reason::Asked),
+            Some(task) => self.shared.cancel(task, Reason::Asked),
             None => Cancelled::Done,
         }
     }
@@ -215,19 +214,24 @@ impl Shared {
     }
 
     /// Cancels a task, in whatever state it is.
-    pub(super) fn cancel(&self, task: &Arc<Task>, reason: Reason) -> Cancelled {
+    pub(super) fn cancel(&self, task: Arc<Task>, reason: Reason) -> Cancelled {
         match task.advance(Event::CancelRequested(reason)) {
-            Effect::Withdraw => self.withdraw(task),
+            Effect::Withdraw => self.withdraw(&task),
             Effect::Stop => {
                 tracing::info!(fun = task.kind(), task_id = %task.id(), "flexconnect_task_cancel");
-                self.stop(task);
+                self.stop(&task);
             }
             Effect::Evict => {
-                let evicted = lock(&self.store).remove(task.id());
-                task.collect();
-                drop(spawn_blocking(move || drop(evicted)));
+                drop(lock(&self.store).remove(task.id()));
+                self.discard(vec![task]);
             }
-            Effect::Refuse => return Cancelled::TooLate,
+            Effect::Refuse => {
+                if reason == Reason::Abandoned {
+                    // Nobody can ask for what is being stored.
+                    task.collect();
+                }
+                return Cancelled::TooLate;
+            }
             Effect::None | Effect::Run | Effect::Store => {}
         }
         Cancelled::Done

@@ -25,6 +25,8 @@ mod identity;
 #[cfg(test)]
 mod idle;
 #[cfg(test)]
+mod methods;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod services;

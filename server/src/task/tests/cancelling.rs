@@ -137,6 +137,46 @@ async fn a_thread_that_hangs_is_left_behind_and_its_slot_goes_on() {
     timeout(10 * SECOND, tasks.idle()).await.expect("nothing is left");
 }
 
+/// A function on threads of its own that hangs until the gate of its call (the first, the second, …) is opened.
+fn hanging<const CALLS: usize>() -> (Arc<RegisteredFunction>, [mpsc::Sender<()>; CALLS]) {
+    let (open, gates): (Vec<_>, std::collections::VecDeque<_>) = (0..CALLS).map(|_| mpsc::channel::<()>()).unzip();
+    let gates = StdMutex::new(gates);
+    let hangs = Scripted::new("hangs", move |_| {
+        let gate = gates.lock().expect("not poisoned").pop_front().expect("a gate");
+        async move {
+            let _ = gate.recv();
+            Ok(Output::from(numbers(&[1])))
+        }
+    });
+    let open = open.try_into().expect("one for each call");
+    (hangs.on_blocking_threads().registered(), open)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_hangs_is_left_behind_as_soon_as_another_comes_back() {
+    let tasks = Tasks::start(Limits {
+        threads: 1,
+        cancel_grace: 1000 * SECOND,
+        call_deadline: Duration::MAX,
+        ..limits()
+    });
+    let (function, [open_first, _open_second]) = hanging();
+    let [first, second] = [(); 2].map(|()| submit(&tasks, &function));
+    tasks.cancel(&first.id().to_string());
+    assert!(is_cancelled(&first).await);
+    until(|| tasks.load().queued == 0 && tasks.shared.workshop.calls.busy() == 2).await;
+    tasks.cancel(&second.id().to_string());
+    sleep(1500 * SECOND).await;
+    assert!(
+        !second.is_over(),
+        "no more threads may be left behind than there are slots"
+    );
+    drop(open_first);
+    // The clock stands still here: nobody waits for another grace.
+    until(|| second.is_over()).await;
+    assert_eq!(tasks.shared.leaks.count(), 1);
+}
+
 #[tokio::test]
 async fn a_hook_that_panics_or_hangs_harms_nobody() {
     struct BadHook(StdMutex<Option<mpsc::Receiver<()>>>);

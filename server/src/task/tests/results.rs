@@ -110,6 +110,117 @@ async fn a_panic_in_a_stream_is_its_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_results_are_renewed_and_each_as_often_as_wanted() {
+    let tasks = Tasks::start(limits());
+    let (task, other) = (submit(&tasks, &rows()), submit(&tasks, &rows()));
+    let (id, other_id) = (task.id().to_string(), other.id().to_string());
+    let breaks = Scripted::new("fails", |_| async { Err(FunctionError::failed("x")) }).registered();
+    let broken = submit(&tasks, &breaks);
+    let running = submit(&tasks, &sleeper(10 * SECOND).registered());
+    succeeded(&task).await;
+    succeeded(&other).await;
+    failed(&broken).await;
+    for none in [&broken, &running] {
+        assert_eq!(tasks.renew(&none.id().to_string()), None);
+    }
+    for _ in 0..3 {
+        sleep(TTL / 2).await;
+        assert_eq!(tasks.renew(&id), Some(Instant::now() + TTL));
+        assert_eq!(tasks.expiry(&task), Instant::now() + TTL);
+    }
+    assert!(tasks.find(&other_id).is_none(), "it was not renewed");
+    sleep(TTL - SECOND).await;
+    assert!(tasks.find(&id).is_some());
+    sleep(2 * SECOND).await;
+    assert!(tasks.find(&id).is_none());
+}
+
+#[tokio::test]
+async fn what_is_forgotten_leaves_nothing_behind() {
+    let tasks = Tasks::start(Limits {
+        queue: 5000,
+        result_bytes: 1 << 24,
+        ..limits()
+    });
+    let function = rows();
+    let ids: Vec<_> = (0..4000).map(|_| submit(&tasks, &function).id().to_string()).collect();
+    until(|| tasks.load().running + tasks.load().queued == 0).await;
+    let (kept, forgotten) = ids.split_at(1);
+    forgotten.iter().for_each(|id| drop(tasks.cancel(id)));
+    tasks.find(&kept[0]).expect("not cancelled");
+    assert_eq!(lock(&tasks.shared.store).sizes().1, 1, "what is gone does not expire");
+    timeout(10 * SECOND, async {
+        while tasks.shared.room.memory().used() > 2 * 1024 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("the memory is given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_for_many_tasks_is_given_back_when_they_are_gone() {
+    let tasks = Tasks::start(Limits {
+        queue: 5000,
+        result_bytes: 1 << 24,
+        ..limits()
+    });
+    let function = rows();
+    for _ in 0..5000 {
+        submit(&tasks, &function);
+    }
+    assert!(lock(&tasks.shared.store).sizes().2 >= 5000);
+    sleep(TTL + SECOND).await;
+    let (count, expiring, capacity) = lock(&tasks.shared.store).sizes();
+    assert_eq!((count, expiring), (0, 0));
+    assert!(capacity < 2500, "room for {capacity}");
+}
+
+#[tokio::test]
+async fn what_is_being_dropped_is_counted() {
+    static DROPPING: std::sync::Barrier = std::sync::Barrier::new(2);
+
+    struct Slow;
+
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            DROPPING.wait();
+            DROPPING.wait();
+        }
+    }
+
+    let function = Scripted::new("slow to drop", |_| async {
+        let slow = Slow;
+        let batches = futures::stream::poll_fn(move |_| {
+            let _ = &slow;
+            std::task::Poll::Ready(None)
+        });
+        Ok(Output::stream(numbers_schema(), batches))
+    });
+    let metrics = Metrics::new();
+    let tasks = Tasks::start_in(Room::new(1 << 20, None), limits(), metrics.clone());
+    let task = submit(&tasks, &function.registered());
+    succeeded(&task).await;
+    let id = task.id().to_string();
+    drop(task);
+    let closing = || {
+        let text = metrics.text(
+            crate::telemetry::metrics::Format::Plain,
+            &["gdfs_close_queue".to_owned()],
+        );
+        text.lines()
+            .find_map(|line| line.strip_prefix("gdfs_close_queue "))
+            .map(str::to_owned)
+    };
+    assert_eq!(closing().as_deref(), Some("0.0"));
+    tasks.cancel(&id);
+    DROPPING.wait();
+    assert_eq!(closing().as_deref(), Some("1.0"));
+    DROPPING.wait();
+    until(|| closing().as_deref() == Some("0.0")).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn idle_is_when_everything_is_read_or_expired() {
     let tasks = Tasks::start(limits());
     assert!(tasks.load().is_idle());

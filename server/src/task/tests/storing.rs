@@ -91,6 +91,68 @@ async fn a_table_that_never_fits_is_an_error_that_names_the_setting() {
 }
 
 #[tokio::test]
+async fn a_table_that_fits_in_neither_place_is_an_error_that_names_the_larger() {
+    let (_folder, room) = room(TABLE / 2, TABLE - 1);
+    let tasks = Tasks::start_in(room, limits(), Metrics::new());
+    let error = failed(&submit(&tasks, &tables())).await;
+    assert_eq!(error.code(), Some(ErrorCode::COMMAND_FAILED));
+    assert!(error.message().contains("task_spill_bytes"), "{error}");
+    assert!(
+        error.message().contains(&format!("results may have {}", TABLE - 1)),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_table_that_may_fit_in_memory_later_can_be_asked_for_again() {
+    let (_folder, room) = room(2 * TABLE, TABLE / 2);
+    let tasks = Tasks::start_in(room.clone(), limits(), Metrics::new());
+    let full = room.memory().lease(TABLE).expect("fits");
+    let error = failed(&submit(&tasks, &tables())).await;
+    assert_eq!(error.code(), Some(ErrorCode::BACKPRESSURE));
+    drop(full);
+    succeeded(&submit(&tasks, &tables())).await;
+}
+
+/// The threads of the network never wait for a disk, however small the table is.
+#[test]
+fn a_small_table_is_written_to_disk_elsewhere_too() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .enable_time()
+        .build();
+    runtime.expect("a runtime").block_on(async {
+        let (_folder, room) = room(TABLE / 2, 10 * TABLE);
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || drop(held.recv()));
+        let output = Output::from(numbers(&vec![7; TABLE / size_of::<i64>()]));
+        let metrics = Metrics::new();
+        let mut keeping = std::pin::pin!(keep::keep(&room, &metrics, output));
+        assert!(
+            futures::poll!(&mut keeping).is_pending(),
+            "somebody else has the only thread for it"
+        );
+        drop(release);
+        let stored = timeout(10 * SECOND, keeping).await.expect("written");
+        assert!(stored.is_ok_and(|stored| stored.totals().is_some()));
+        busy.await.expect("released");
+    });
+}
+
+#[tokio::test]
+async fn who_reads_from_disk_takes_from_the_budget() {
+    let (_folder, room) = room(TABLE / 2, 10 * TABLE);
+    let tasks = Tasks::start_in(room.clone(), limits(), Metrics::new());
+    let task = submit(&tasks, &tables());
+    let stored = succeeded(&task).await;
+    let before = room.memory().used();
+    let reading = tasks.read(&task, stored).expect("a table");
+    assert!(room.memory().used() >= before + TABLE);
+    drop(reading);
+    assert_eq!(room.memory().used(), before);
+}
+
+#[tokio::test]
 async fn a_disk_that_fails_is_an_error_of_its_task() {
     let (folder, room) = room(TABLE, 10 * TABLE);
     drop(folder);
