@@ -57,7 +57,7 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
-pub mod drain;
+mod drain;
 pub mod error;
 pub mod flight;
 pub mod function;
@@ -75,9 +75,11 @@ pub use async_trait::async_trait;
 pub use {jiff, prometheus, serde_json};
 
 pub use admin::HealthModule;
-pub use app::{Running, Server, ServerBuilder, ServerContext, StartError};
+pub use app::{Running, Server, ServerBuilder, StartError};
 pub use auth::Identity;
+pub use drain::Pending;
 pub use error::{ErrorCode, ErrorInfo, FlightError, FlightKind, Retry};
+pub use flight::ServerContext;
 pub use function::{
     Call, DataSourceMessage, ExecutionContext, FlexConnectFunction, HeaderValue, Headers, LoadContext, Projection,
     context, from_fn,

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::{ServerContext, StartError};
+use super::StartError;
 use crate::auth::Verifier;
 use crate::config::Tables;
-use crate::flight::FlightMethods;
+use crate::flight::{FlightMethods, ServerContext};
 use crate::function::{FlexConnectFunction, FunctionError, Registry, RegistryBuilder};
 
 /// What a server serves, before it starts.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 
+use super::StartError;
 use super::builder::{Factory, Serves};
-use super::{ServerContext, StartError};
 use crate::config::{FlexConnectSection, FunctionLimits};
-use crate::flight::{FlexConnect, FlightMethods, Settings};
+use crate::flight::{FlexConnect, FlightMethods, ServerContext, Settings};
 use crate::function::{FunctionError, LoadContext, Registry};
 
 /// What a server serves, as far as it can be checked before anything is opened.

@@ -3,7 +3,6 @@
 mod announce;
 mod builder;
 pub(crate) mod check;
-mod context;
 mod load;
 mod running;
 
@@ -15,15 +14,13 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 
 pub use builder::{Functions, Methods, Server, ServerBuilder};
-pub(crate) use context::Offered;
-pub use context::ServerContext;
 pub use running::Running;
 
 use crate::admin::{self, Health, OpenError, Pulse, Status};
 use crate::auth::{AuthError, Authenticator};
 use crate::config::{Config, Tables, TaskSettings};
 use crate::drain::{Calls, Phase};
-use crate::flight::{self, Dispatcher, Fork};
+use crate::flight::{self, Dispatcher, Fork, Offered, ServerContext};
 use crate::function::{FunctionError, LoadContext, LoadError, RegistryError};
 use crate::memory::{self, ResultBytes, Room, Spill, SpillError, System};
 use crate::net::{self, Advertised, BindError, TlsError};
@@ -181,7 +178,7 @@ async fn beat(tasks: Tasks, pulse: Pulse) {
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beat.tick().await;
-        let _ = tasks.load();
+        tasks.touch();
         pulse.beat();
     }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::metadata::MetadataMap;
 use tonic::transport::server::TcpConnectInfo;
 
-use crate::app::ServerContext;
+use super::ServerContext;
 use crate::auth::Identity;
 use crate::drain::CallInProgress;
 use crate::function::Headers;

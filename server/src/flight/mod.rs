@@ -17,6 +17,7 @@ mod pieces;
 mod reflection;
 mod results;
 mod rpc;
+mod server;
 mod unreadable;
 mod upload;
 
@@ -29,4 +30,6 @@ pub(crate) use fork::Fork;
 pub(crate) use health::{SERVICE as HEALTH, service as health};
 pub use methods::{Answers, FlightMethods, Uploads};
 pub(crate) use rpc::Dispatcher;
+pub(crate) use server::Offered;
+pub use server::ServerContext;
 pub use upload::{Upload, send};

@@ -10,8 +10,7 @@ use futures::{StreamExt as _, stream};
 use prost_types::Timestamp;
 use tokio::time::Instant;
 
-use super::{CallContext, DataStream};
-use crate::app::ServerContext;
+use super::{CallContext, DataStream, ServerContext};
 use crate::error::{ErrorCode, ErrorInfo, FlightError, FlightKind};
 use crate::task::{CallEnding, FunctionError, Outcome, Refusal, Stored, Task, TaskId, Totals, Waited};
 use crate::telemetry::metrics::StreamMeter;

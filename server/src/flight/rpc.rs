@@ -15,8 +15,7 @@ use futures::stream::{self, BoxStream};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::contain::{contained, poll_next};
-use super::{Answers, CallContext, DataStream, FlightMethods, Uploads, pieces, unreadable};
-use crate::app::ServerContext;
+use super::{Answers, CallContext, DataStream, FlightMethods, ServerContext, Uploads, pieces, unreadable};
 use crate::error::FlightError;
 use crate::ipc::Message;
 
@@ -145,12 +144,14 @@ impl FlightService for Dispatcher {
     }
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Answer<Self::DoPutStream> {
+        self.server.tasks().note_call();
         let Begun { call, methods, message } = self.begin(request)?;
         let results = contained(methods.do_put(&call, uploads(message))).await?;
         Ok(stream(call, results))
     }
 
     async fn do_exchange(&self, request: Request<Streaming<FlightData>>) -> Answer<Self::DoExchangeStream> {
+        self.server.tasks().note_call();
         let Begun { call, methods, message } = self.begin(request)?;
         let data = contained(methods.do_exchange(&call, uploads(message))).await?;
         Ok(stream(call, data.then(contiguous).boxed()))

@@ -86,14 +86,16 @@ fn undecodable(error: DecodeError) -> FlightError {
 /// # Errors
 /// When Arrow IPC has no form for the columns.
 pub fn send(output: Output) -> Result<DataStream, FlightError> {
-    let encoder = BatchEncoder::new(output.schema().clone()).map_err(FunctionError::from)?;
+    let encoder = BatchEncoder::new(output.schema().clone()).map_err(|error| FunctionError::unsendable(&error))?;
     let schema = encoder.schema().message();
     let batches = output.into_batches();
     let messages = stream::try_unfold((batches, encoder), |(mut batches, mut encoder)| async move {
         let Some(batch) = batches.next().await.transpose()? else {
             return Ok::<_, FlightError>(None);
         };
-        let messages = encoder.encode(&batch).map_err(FunctionError::from)?;
+        let messages = encoder
+            .encode(&batch)
+            .map_err(|error| FunctionError::unsendable(&error))?;
         Ok(Some((stream::iter(messages.map(Ok)), (batches, encoder))))
     });
     Ok(stream::iter([Ok(schema)]).chain(messages.try_flatten()).boxed())
@@ -118,7 +120,7 @@ mod tests {
     use futures::future;
 
     use super::*;
-    use crate::function::testing::{numbers, numbers_schema};
+    use crate::function::fixtures::{numbers, numbers_schema};
 
     /// What a client sends.
     fn uploads(descriptor: Option<FlightDescriptor>) -> Uploads<FlightData> {
@@ -166,6 +168,15 @@ mod tests {
             "{}",
             errors[0]
         );
+    }
+
+    #[tokio::test]
+    async fn rows_with_other_columns_than_announced_are_the_services_failure() {
+        let other = std::sync::Arc::new(arrow::datatypes::Schema::empty());
+        let rows = stream::iter([Ok(numbers(&[1]))]);
+        let sent: Vec<_> = send(Output::stream(other, rows)).expect("a stream").collect().await;
+        let error = sent[1].as_ref().expect_err("it cannot be sent");
+        assert_eq!(error.code(), Some(ErrorCode::COMMAND_FAILED), "{error}");
     }
 
     #[tokio::test]

@@ -2,6 +2,8 @@
 
 mod call;
 pub mod context;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod from_fn;
 mod headers;
 mod load;
@@ -9,8 +11,6 @@ mod message;
 mod projection;
 mod registry;
 mod run;
-#[cfg(test)]
-pub(crate) mod testing;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;

@@ -76,7 +76,7 @@ impl Life {
         if let Ok(returned) = timeout(self.shared.limits.cancel_grace, &mut running).await {
             return returned;
         }
-        let leaks = &self.shared.leaks;
+        let leaks = &self.shared.workshop.leaks;
         loop {
             // Made before the leaks are counted, so that no thread that comes back is missed.
             let fewer = leaks.fewer();
@@ -160,7 +160,12 @@ impl Drop for Life {
     fn drop(&mut self) {
         let (shared, task) = (&self.shared, &self.task);
         if task.ending().is_none() {
-            settle_failure(task, FunctionError::failed("the call was lost as the server ended."));
+            let error = if std::thread::panicking() {
+                FunctionError::panicked()
+            } else {
+                FunctionError::failed("the call was lost as the server ended.")
+            };
+            settle_failure(task, error);
             task.advance(Event::Lost);
         }
         if let Some(ending) = task.ending() {

@@ -54,6 +54,11 @@ impl FunctionError {
         Self::failed("the function panicked.")
     }
 
+    /// What the function returned has no form on the wire: a type that Arrow IPC cannot carry, columns other than announced.
+    pub(crate) fn unsendable(error: &ArrowError) -> Self {
+        Self::failed(format!("the result cannot be sent: {error}"))
+    }
+
     /// The function stopped because it was cancelled.
     #[must_use]
     pub const fn cancelled() -> Self {

@@ -45,9 +45,7 @@ async fn encode(table: Table) -> Result<EncodedTable, FunctionError> {
         spawn_blocking(encode).await
     };
     match encoded {
-        Ok(Ok(encoded)) => {
-            encoded.map_err(|error| FunctionError::failed(format!("the result cannot be sent: {error}")))
-        }
+        Ok(Ok(encoded)) => encoded.map_err(|error| FunctionError::unsendable(&error)),
         Ok(Err(_)) | Err(_) => Err(FunctionError::failed("the result cannot be encoded.")),
     }
 }

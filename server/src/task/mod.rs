@@ -27,6 +27,7 @@ mod store;
 mod submit;
 mod threads;
 mod work;
+mod workshop;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -55,10 +56,10 @@ use gauges::Gauges;
 use kinds::Kinds;
 use leaks::Leaks;
 use queue::Queue;
-use run::Workshop;
 use shares::Shares;
 use store::Store;
 use threads::{Priority, Threads};
+use workshop::Workshop;
 
 /// What all tasks together are doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ pub struct Load {
     pub unread_results: usize,
     /// Results being read.
     pub streams: usize,
-    /// When the last call came in, accepted or not. Polling, reading and cancelling are no new calls.
+    /// When the last call came in, accepted or not: a task, or an upload. Polling, reading and cancelling are no new calls.
     pub last_call: Option<Instant>,
 }
 
@@ -107,7 +108,6 @@ struct Shared {
     /// Rung when something begins to expire while nothing else did.
     sweep: Notify,
     workshop: Workshop,
-    leaks: Leaks,
     /// Runs code of functions that nobody waits for: what shall stop work that goes on elsewhere.
     aside: Threads,
     gauges: Arc<Gauges>,
@@ -141,8 +141,7 @@ impl Tasks {
             earlier_deadline: Notify::new(),
             store: Mutex::default(),
             sweep: Notify::new(),
-            workshop: Workshop::new(slots + limits.threads, slots),
-            leaks: Leaks::new(limits.threads, metrics),
+            workshop: Workshop::new(slots, Leaks::new(limits.threads, metrics)),
             aside: Threads::new("fun-cancel", Priority::Normal, HOOKS.0, HOOKS.1),
             gauges: Arc::default(),
             last_call: LastCall::never(),
@@ -172,6 +171,13 @@ impl Tasks {
             streams: self.shared.gauges.streams.load(Ordering::Acquire),
             last_call: self.shared.last_call.get(),
         }
+    }
+
+    /// Takes every lock once: it returns when nobody holds one for ever.
+    pub(crate) fn touch(&self) {
+        drop(lock(&self.shared.queue));
+        drop(lock(&self.shared.store));
+        drop(lock(&self.shared.deadlines));
     }
 
     /// Waits until no task waits or runs, and every result is read or expired.

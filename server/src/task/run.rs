@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::FutureExt as _;
@@ -13,32 +13,13 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 use tracing::{Instrument as _, Span};
 
-use super::leaks::{Leak, Leaks};
-use super::threads::{Priority, Threads};
-use super::{FunctionError, Output, TaskContext, Work, batches, lock};
-use crate::telemetry::spans;
+use super::leaks::{Errand, Leaks};
+use super::workshop::Workshop;
+use super::{FunctionError, Output, TaskContext, Work, batches};
+use crate::telemetry::{Metrics, spans};
 
 /// What work came to.
 type Returned = Result<Output, FunctionError>;
-
-/// The threads for work that blocks, and for the streams that it returned.
-#[derive(Clone)]
-pub(super) struct Workshop {
-    pub(super) calls: Arc<Threads>,
-    pub(super) batches: Arc<Threads>,
-}
-
-impl Workshop {
-    /// So many threads at most for calls, and so many for the batches of streams. Batches wait for their turn; so do calls,
-    /// but there are never more of them than threads for long.
-    pub(super) fn new(calls: usize, batches: usize) -> Self {
-        Self {
-            // A thread has told its result a moment before it is free again; the next call may come within that.
-            calls: Arc::new(Threads::new("fun-call", Priority::Low, calls, calls)),
-            batches: Arc::new(Threads::new("fun-batches", Priority::Low, batches, usize::MAX)),
-        }
-    }
-}
 
 /// Work that runs, and what it returns.
 pub(super) enum Running {
@@ -47,17 +28,10 @@ pub(super) enum Running {
     /// On a thread of its own.
     OnThread {
         returned: oneshot::Receiver<Returned>,
-        parting: Arc<Mutex<Parting>>,
+        errand: Errand,
     },
     /// Nowhere: it was stopped.
     Stopped,
-}
-
-/// Which came first: that work returned from its thread, or that it was given up.
-pub(super) enum Parting {
-    Running,
-    GivenUp(#[expect(dead_code, reason = "it counts by being there")] Leak),
-    Returned,
 }
 
 impl Running {
@@ -69,18 +43,17 @@ impl Running {
             return Ok(Self::Here(contained(run.instrument(span)).boxed()));
         }
         let (send, returned) = oneshot::channel();
-        let parting = Arc::new(Mutex::new(Parting::Running));
-        let (own, runtime, threads) = (Arc::clone(&parting), Handle::current(), Arc::clone(&workshop.batches));
+        let errand = Errand::default();
+        let (own, runtime, shop) = (errand.clone(), Handle::current(), workshop.clone());
         workshop.calls.run(move || {
             let run = traced(work, context);
             let output = runtime.block_on(contained(run.instrument(span)));
-            let unwanted = send.send(output.map(|output| batches::on_threads(output, threads)));
-            let given_up = std::mem::replace(&mut *lock(&own), Parting::Returned);
-            drop(given_up);
+            let unwanted = send.send(output.map(|output| batches::on_threads(output, shop, runtime)));
+            own.done();
             // Perhaps a stream, which is the function's own code. If it panics, the thread knows how to take that.
             drop(unwanted);
         })?;
-        Ok(Self::OnThread { returned, parting })
+        Ok(Self::OnThread { returned, errand })
     }
 
     /// Stops work that does not stop by itself. Asynchronous work is dropped on the spot. What holds a thread runs on and
@@ -94,14 +67,7 @@ impl Running {
                 }
                 true
             }
-            Self::OnThread { parting, .. } => {
-                let mut parting = lock(parting);
-                match *parting {
-                    Parting::Running => leaks.one_more().map(|leak| *parting = Parting::GivenUp(leak)).is_some(),
-                    Parting::GivenUp(_) => true,
-                    Parting::Returned => false,
-                }
-            }
+            Self::OnThread { errand, .. } => errand.give_up(leaks),
             Self::Stopped => true,
         }
     }
@@ -142,7 +108,8 @@ async fn contained(work: impl Future<Output = Returned>) -> Returned {
 /// Starts work outside of any task, for programs that want its result and nothing else. Aborting the handle drops
 /// asynchronous work at its next await; blocking work runs on.
 pub(crate) fn start(work: Arc<dyn Work>, context: TaskContext) -> JoinHandle<Returned> {
-    tokio::spawn(async move { Running::start(work, context, &Workshop::new(1, 1))?.await })
+    let workshop = Workshop::new(1, Leaks::new(1, Metrics::new()));
+    tokio::spawn(async move { Running::start(work, context, &workshop)?.await })
 }
 
 /// The error of work whose handle has no result.

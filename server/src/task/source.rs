@@ -35,7 +35,7 @@ struct Quiet {
 
 impl Source {
     pub(super) fn new(batches: RecordBatchStream, budget: Budget) -> Result<Self, FunctionError> {
-        let encoder = BatchEncoder::new(batches.schema().clone()).map_err(|error| unsendable(&error))?;
+        let encoder = BatchEncoder::new(batches.schema().clone()).map_err(|error| FunctionError::unsendable(&error))?;
         Ok(Self {
             ready: VecDeque::from([encoder.schema().message()]),
             batches,
@@ -85,7 +85,11 @@ impl Source {
                 }
             },
         };
-        let encoded = batch.and_then(|batch| self.encoder.encode(&batch).map_err(|error| unsendable(&error)));
+        let encoded = batch.and_then(|batch| {
+            self.encoder
+                .encode(&batch)
+                .map_err(|error| FunctionError::unsendable(&error))
+        });
         Poll::Ready(Some(encoded.map(Iterator::collect)))
     }
 
@@ -96,8 +100,4 @@ impl Source {
         self.on_its_way = Some(self.budget.lease_anyway(bytes));
         self.ready.extend(messages);
     }
-}
-
-fn unsendable(error: &arrow::error::ArrowError) -> FunctionError {
-    FunctionError::failed(format!("the result cannot be sent: {error}"))
 }

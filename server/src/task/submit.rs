@@ -82,13 +82,18 @@ impl Tasks {
     /// # Errors
     /// The bound, or the end of the server, that stands in the way.
     pub fn submit(&self, submission: Submission) -> Result<Arc<Task>, Refusal> {
-        self.shared.last_call.note(Instant::now());
+        self.note_call();
         let kind = self.shared.kinds.get(submission.work.kind());
         let accepted = self.shared.accept(submission, &kind);
         if let Err(refusal) = accepted {
             kind.metrics.task_rejected(refusal.into());
         }
         accepted
+    }
+
+    /// A call came in that is no task; the end of the server waits until none comes any more.
+    pub(crate) fn note_call(&self) {
+        self.shared.last_call.note(Instant::now());
     }
 
     /// Ties a task to the client that waits for it.

@@ -1,6 +1,6 @@
 //! A service with methods of its own that are not well.
 
-use arrow_flight::{Action, Criteria, FlightDescriptor, FlightInfo, Ticket};
+use arrow_flight::{Action, Criteria, FlightData, FlightDescriptor, FlightInfo, Ticket};
 use flexconnect_server::flight::{Answers, CallContext, DataStream, FlightMethods};
 use flexconnect_server::{FlightError, FunctionError, Server, async_trait};
 use futures::{StreamExt as _, stream};
@@ -57,4 +57,17 @@ async fn a_panic_is_the_error_of_one_call() {
     is_told(&flights.next().await.unwrap().unwrap_err());
     assert!(flights.next().await.is_none());
     client.do_action(Action::new("x", "")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_are_new_calls_to_a_server_that_ends() {
+    let server = Server::service(async |_| Ok::<_, FunctionError>(Panics)).build();
+    let running = start(server, "").await;
+    let mut client = connect(running.address()).await;
+    client.list_flights(Criteria::default()).await.unwrap();
+    assert_eq!(running.load().last_call, None, "looking around is no call");
+    client.do_put(stream::empty::<FlightData>()).await.unwrap_err();
+    let put = running.load().last_call.unwrap();
+    client.do_exchange(stream::empty::<FlightData>()).await.unwrap_err();
+    assert!(running.load().last_call.unwrap() > put);
 }

@@ -8,8 +8,7 @@ use tokio::time::Instant;
 
 use super::Ticket;
 use super::descriptor::retry_descriptor;
-use crate::app::ServerContext;
-use crate::flight::results;
+use crate::flight::{ServerContext, results};
 use crate::function::RegisteredFunction;
 use crate::task::{Stored, Task};
 

@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
-use crate::function::testing::{any_json, refusal};
+use crate::function::fixtures::{any_json, refusal};
 
 fn context(more: &Value) -> Value {
     let mut context = json!({

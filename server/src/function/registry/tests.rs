@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde_json::{Map, json};
 
 use super::*;
-use crate::function::testing::{Scripted, numbers};
+use crate::function::fixtures::{Scripted, numbers};
 use crate::function::{Call, Output};
 
 fn scripted(name: &'static str) -> Scripted {

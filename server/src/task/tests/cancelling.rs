@@ -123,17 +123,17 @@ async fn a_thread_that_hangs_is_left_behind_and_its_slot_goes_on() {
     let second = submit(&tasks, &function);
     tasks.cancel(&first.id().to_string());
     assert!(is_cancelled(&first).await);
-    assert_eq!(tasks.shared.leaks.count(), 1);
+    assert_eq!(tasks.shared.workshop.leaks.count(), 1);
 
     // No more threads may be left behind than there are slots.
     until(|| tasks.load().queued == 0).await;
     tasks.cancel(&second.id().to_string());
     assert!(matches!(second.wait(Duration::from_millis(100)).await, Waited::Pending));
-    assert_eq!((tasks.load().running, tasks.shared.leaks.count()), (1, 1));
+    assert_eq!((tasks.load().running, tasks.shared.workshop.leaks.count()), (1, 1));
 
     drop(release);
     assert!(is_cancelled(&second).await);
-    until(|| tasks.shared.leaks.count() == 0).await;
+    until(|| tasks.shared.workshop.leaks.count() == 0).await;
     timeout(10 * SECOND, tasks.idle()).await.expect("nothing is left");
 }
 
@@ -174,7 +174,7 @@ async fn a_call_that_hangs_is_left_behind_as_soon_as_another_comes_back() {
     drop(open_first);
     // The clock stands still here: nobody waits for another grace.
     until(|| second.is_over()).await;
-    assert_eq!(tasks.shared.leaks.count(), 1);
+    assert_eq!(tasks.shared.workshop.leaks.count(), 1);
 }
 
 #[tokio::test]

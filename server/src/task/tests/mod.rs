@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::error::FlightError;
-use crate::function::testing::{Scripted, numbers, numbers_schema};
+use crate::function::fixtures::{Scripted, numbers, numbers_schema};
 use crate::function::{Call, FunctionCall, FunctionError, Output, RegisteredFunction};
 use crate::ipc::Message;
 

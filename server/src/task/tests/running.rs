@@ -96,6 +96,36 @@ async fn a_panic_is_an_error_of_its_task_only() {
 }
 
 #[tokio::test]
+async fn a_panic_before_the_run_is_an_error_of_its_task_too() {
+    struct Unsure;
+
+    #[async_trait::async_trait]
+    impl Work for Unsure {
+        fn kind(&self) -> &'static str {
+            "unsure"
+        }
+
+        fn blocking(&self) -> bool {
+            panic!("expected")
+        }
+
+        async fn run(&self, _: TaskContext) -> Result<Output, FunctionError> {
+            Err(FunctionError::cancelled())
+        }
+    }
+
+    let tasks = Tasks::start(Limits { threads: 1, ..limits() });
+    let unsure = Submission {
+        work: Arc::new(Unsure),
+        command: Bytes::new(),
+        deadline: None,
+    };
+    let error = failed(&tasks.submit(unsure).expect("there is room")).await;
+    assert!(error.message().ends_with("the function panicked."), "{error}");
+    succeeded(&submit(&tasks, &rows())).await;
+}
+
+#[tokio::test]
 async fn an_error_that_cannot_be_put_into_words_is_an_error_of_its_task() {
     #[derive(Debug)]
     struct Speechless;

@@ -152,7 +152,7 @@ async fn nothing_is_lost_and_nothing_is_left() {
     let shared = &tasks.shared;
     until(|| ids.iter().all(|id| tasks.find(id).is_none())).await;
     until(|| shared.room.memory().used() == 0).await;
-    until(|| shared.leaks.count() == 0 && shared.workshop.calls.busy() == 0).await;
+    until(|| shared.workshop.leaks.count() == 0 && shared.workshop.calls.busy() == 0).await;
     until(|| shared.workshop.batches.busy() == 0).await;
     assert_eq!(lock(&shared.deadlines).len(), 0);
     let Load {

@@ -25,12 +25,11 @@ use tonic::{Code, Request, Response, Status};
 
 use super::{FlexConnect, Settings};
 use crate::admin::Health;
-use crate::app::{Offered, ServerContext};
 use crate::config::{AnswerSettings, Tables};
 use crate::drain::{Calls, Phase};
 use crate::error::{ErrorInfo, FlightKind};
-use crate::flight::Dispatcher;
-use crate::function::testing::{Scripted, numbers, numbers_schema};
+use crate::flight::{Dispatcher, Offered, ServerContext};
+use crate::function::fixtures::{Scripted, numbers, numbers_schema};
 use crate::function::{Call, FunctionError, Output, Registry};
 use crate::task::{Limits, Tasks};
 use crate::telemetry::Metrics;

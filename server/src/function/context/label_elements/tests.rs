@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::function::context::ExecutionContext;
-use crate::function::testing::{any_json, refusal};
+use crate::function::fixtures::{any_json, refusal};
 
 fn context(request: &Value) -> ExecutionContext {
     let context = json!({

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::function::context::{DateRange, ExecutionContext, Granularity, MatchType};
-use crate::function::testing::{any_json, refusal};
+use crate::function::fixtures::{any_json, refusal};
 
 fn context(report: &Value) -> ExecutionContext {
     let context = json!({
