@@ -124,7 +124,9 @@ fn a_small_table_is_written_to_disk_elsewhere_too() {
     runtime.expect("a runtime").block_on(async {
         let (_folder, room) = room(TABLE / 2, 10 * TABLE);
         let (release, held) = std::sync::mpsc::channel::<()>();
-        let busy = tokio::task::spawn_blocking(move || drop(held.recv()));
+        let busy = tokio::task::spawn_blocking(move || {
+            let _ = held.recv();
+        });
         let output = Output::from(numbers(&vec![7; TABLE / size_of::<i64>()]));
         let metrics = Metrics::new();
         let mut keeping = std::pin::pin!(keep::keep(&room, &metrics, output));
