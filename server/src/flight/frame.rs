@@ -26,6 +26,7 @@ pub(super) fn put_head(out: &mut BytesMut, message: &Message) -> Result<(), TooL
         header,
         body,
         app_metadata,
+        rows: _,
     } = message;
     let len = field_len(DATA_HEADER, header.len())
         + field_len(APP_METADATA, app_metadata.len())
@@ -97,7 +98,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_what_protobuf_says(header in bytes(300), app_metadata in bytes(200), body in prop::collection::vec(bytes(20_000), 0..3)) {
-            let message = Message { header, body: body.into_iter().collect(), app_metadata };
+            let message = Message { header, body: body.into_iter().collect(), app_metadata, rows: 0 };
             let mut framed = BytesMut::new();
             put_head(&mut framed, &message).expect("short");
             prop_assert!(framed.len() <= head_len(&message));

@@ -82,7 +82,7 @@ fn metered(mut messages: DataStream, meter: StreamMeter) -> DataStream {
     stream::poll_fn(move |context| {
         let message = ready!(messages.poll_next_unpin(context));
         match &message {
-            Some(Ok(message)) => meter.as_mut().map(|meter| meter.sent(message.rows(), message.len())),
+            Some(Ok(message)) => meter.as_mut().map(|meter| meter.sent(message.rows, message.len())),
             Some(Err(_)) => meter.take().map(StreamMeter::failed),
             None => meter.take().map(StreamMeter::finished),
         };

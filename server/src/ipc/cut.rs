@@ -20,9 +20,11 @@ pub(super) struct Encoded {
     pub(super) body: Vec<Buffer>,
     /// Bytes in the body.
     pub(super) body_len: usize,
+    /// Rows of a batch; none in a dictionary.
+    pub(super) rows: usize,
 }
 
-/// The messages in a piece of a stream, which must begin and end between two messages.
+/// The messages in a piece of a stream, which must begin and end between two messages. Their rows are not counted.
 ///
 /// # Errors
 /// When the piece is not made of whole messages.
@@ -44,7 +46,12 @@ pub(super) fn cut(stream: Vec<Buffer>) -> Result<Vec<Encoded>, ArrowError> {
             .bodyLength();
         let body_len = usize::try_from(body_len).map_err(|_| broken())?;
         let body = stream.take(body_len)?;
-        messages.push(Encoded { header, body, body_len });
+        messages.push(Encoded {
+            header,
+            body,
+            body_len,
+            rows: 0,
+        });
     }
     Ok(messages)
 }

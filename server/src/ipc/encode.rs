@@ -3,11 +3,15 @@
 //! arrow-flight's own encoder is not used: it unpacks dictionaries, which contradicts the schema already announced, drops
 //! batches without rows, cuts slices of large arrays too small, and copies every buffer.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow_ipc::writer::StreamEncoder;
 
+use super::copy::Copier;
 use super::cut::{Encoded, cut};
 use super::pack::{keep, pack};
 use super::{Message, SchemaMessage};
@@ -100,9 +104,10 @@ impl EncodedTable {
 pub(crate) struct BatchEncoder {
     schema: SchemaRef,
     schema_message: SchemaMessage,
-    encoder: StreamEncoder,
-    /// Whether the encoder has written the schema, which it does before the first batch.
-    begun: bool,
+    /// For batches that are small. `None` with dictionaries, which only one encoder can keep track of.
+    copier: Option<Copier>,
+    /// For all others, since the first of them.
+    sharer: Option<StreamEncoder>,
 }
 
 impl BatchEncoder {
@@ -111,9 +116,9 @@ impl BatchEncoder {
     pub(crate) fn new(schema: SchemaRef) -> Result<Self, ArrowError> {
         Ok(Self {
             schema_message: SchemaMessage::recall(&schema)?,
-            encoder: StreamEncoder::try_new(&schema)?,
+            copier: Copier::of(&schema),
+            sharer: None,
             schema,
-            begun: false,
         })
     }
 
@@ -136,16 +141,19 @@ impl BatchEncoder {
     }
 
     fn encode_into(&mut self, batch: &RecordBatch, encoded: &mut Vec<Encoded>) -> Result<(), ArrowError> {
-        self.encode_conforming(&conform(batch, &self.schema)?, encoded)
+        let batch = conform(batch, &self.schema)?;
+        self.encode_conforming(&batch, encoded)
     }
 
     /// Encodes the batch, in halves if it is too large for a message.
     fn encode_conforming(&mut self, batch: &RecordBatch, encoded: &mut Vec<Encoded>) -> Result<(), ArrowError> {
-        let mut messages = cut(self.encoder.encode(batch)?)?.into_iter();
-        if !std::mem::replace(&mut self.begun, true) {
-            messages.next();
+        if let Some(copier) = &mut self.copier
+            && let Some(copied) = copier.encode(batch)?
+        {
+            encoded.push(copied);
+            return Ok(());
         }
-        encoded.extend(messages);
+        encoded.extend(self.share(batch)?);
         let rows = batch.num_rows();
         match encoded.pop_if(|message| message.body_len > LARGEST_MESSAGE) {
             None => Ok(()),
@@ -157,11 +165,32 @@ impl BatchEncoder {
             Some(_) => Err(ArrowError::IpcError("a row is over 2 GiB".to_owned())),
         }
     }
+
+    /// The messages of a batch, made of the arrays' own buffers.
+    fn share(&mut self, batch: &RecordBatch) -> Result<Vec<Encoded>, ArrowError> {
+        let mut messages = match &mut self.sharer {
+            Some(sharer) => cut(sharer.encode(batch)?)?,
+            None => {
+                let sharer = self.sharer.insert(StreamEncoder::try_new(&self.schema)?);
+                let mut messages = cut(sharer.encode(batch)?)?;
+                // The first is the schema.
+                messages.remove(0);
+                messages
+            }
+        };
+        if let Some(batch_message) = messages.last_mut() {
+            batch_message.rows = batch.num_rows();
+        }
+        Ok(messages)
+    }
 }
 
 /// The batch under the announced schema.
-fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+fn conform<'b>(batch: &'b RecordBatch, schema: &SchemaRef) -> Result<Cow<'b, RecordBatch>, ArrowError> {
     let found = batch.schema_ref();
+    if Arc::ptr_eq(found, schema) {
+        return Ok(Cow::Borrowed(batch));
+    }
     let differs = found
         .fields()
         .iter()
@@ -174,7 +203,7 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Arrow
         )));
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options)
+    RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options).map(Cow::Owned)
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub struct Message {
     pub body: Body,
     /// What a service tells its clients beside the data. FlexConnect does not use it.
     pub app_metadata: Bytes,
+    /// Rows of the record batch, for the metrics; none in all other messages.
+    pub rows: usize,
 }
 
 impl Message {
@@ -32,14 +34,6 @@ impl Message {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// Rows of a record batch, as its header says; none in all other messages.
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        let message = arrow_ipc::root_as_message(&self.header).ok();
-        let batch = message.and_then(|message| message.header_as_record_batch());
-        batch.map_or(0, |batch| usize::try_from(batch.length()).unwrap_or(0))
     }
 
     /// The message as arrow-flight has it. Shares the bytes, unless the body lies in several places: then it is copied
@@ -61,11 +55,19 @@ impl Message {
 impl From<FlightData> for Message {
     fn from(data: FlightData) -> Self {
         Self {
+            rows: rows(&data.data_header),
             header: data.data_header,
             body: data.data_body.into(),
             app_metadata: data.app_metadata,
         }
     }
+}
+
+/// Rows of a record batch, as its header says; none where it is the header of something else.
+pub(crate) fn rows(header: &[u8]) -> usize {
+    let message = arrow_ipc::root_as_message(header).ok();
+    let batch = message.and_then(|message| message.header_as_record_batch());
+    batch.map_or(0, |batch| usize::try_from(batch.length()).unwrap_or(0))
 }
 
 /// The body of a message: segments that are sent one after the other, or a piece of a file. Cloning shares them.
@@ -192,7 +194,7 @@ mod comparing {
 
     impl PartialEq for Message {
         fn eq(&self, other: &Self) -> bool {
-            let same = |message: &Self| (message.header.clone(), message.app_metadata.clone());
+            let same = |message: &Self| (message.header.clone(), message.app_metadata.clone(), message.rows);
             same(self) == same(other) && self.body == other.body
         }
     }

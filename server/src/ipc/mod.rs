@@ -1,5 +1,6 @@
 //! Arrow IPC: results are encoded once, when the function returns them, and their buffers are never copied after that.
 
+mod copy;
 mod cut;
 mod encode;
 mod message;
@@ -8,5 +9,6 @@ mod schema;
 
 pub(crate) use encode::BatchEncoder;
 pub use encode::EncodedTable;
+pub(crate) use message::rows;
 pub use message::{Body, Message};
 pub use schema::SchemaMessage;

@@ -12,7 +12,7 @@ use super::Message;
 use super::cut::Encoded;
 
 /// A message whose body is not larger lies in one piece of memory, header included.
-const SMALL_MESSAGE: usize = 16 * 1024;
+pub(super) const SMALL_MESSAGE: usize = 16 * 1024;
 
 /// A buffer that is not larger joins its neighbours.
 const SMALL_BUFFER: usize = 4 * 1024;
@@ -22,9 +22,14 @@ const MESSAGE_OVERHEAD: usize = 128;
 
 /// The message, sharing its large buffers with the arrays.
 pub(super) fn pack(encoded: Encoded) -> Message {
-    let Encoded { header, body, body_len } = encoded;
+    let Encoded {
+        header,
+        body,
+        body_len,
+        rows,
+    } = encoded;
     if body_len <= SMALL_MESSAGE {
-        return in_one_piece(&header, &body, body_len);
+        return in_one_piece(&header, &body, body_len, rows);
     }
     let mut segments = Vec::with_capacity(body.len());
     let mut joined = BytesMut::new();
@@ -41,10 +46,11 @@ pub(super) fn pack(encoded: Encoded) -> Message {
         header: Bytes::copy_from_slice(&header),
         body: segments.into_iter().collect(),
         app_metadata: Bytes::new(),
+        rows,
     }
 }
 
-fn in_one_piece(header: &[u8], body: &[Buffer], body_len: usize) -> Message {
+fn in_one_piece(header: &[u8], body: &[Buffer], body_len: usize, rows: usize) -> Message {
     let mut bytes = BytesMut::with_capacity(header.len() + body_len);
     bytes.extend_from_slice(header);
     for buffer in body {
@@ -56,6 +62,7 @@ fn in_one_piece(header: &[u8], body: &[Buffer], body_len: usize) -> Message {
         header,
         body: body.into(),
         app_metadata: Bytes::new(),
+        rows,
     }
 }
 
@@ -65,7 +72,7 @@ fn in_one_piece(header: &[u8], body: &[Buffer], body_len: usize) -> Message {
 /// A buffer that shows only a part of its memory (a slice of a large array, say) would keep all of it: it is copied when
 /// that is worth it.
 pub(super) fn keep(mut encoded: Vec<Encoded>) -> (Vec<Message>, usize) {
-    for message in &mut encoded {
+    for message in encoded.iter_mut().filter(|message| message.body_len > SMALL_MESSAGE) {
         message.body.iter_mut().for_each(Buffer::shrink_to_fit);
     }
     let memory = Memory::of(&encoded);
@@ -144,6 +151,7 @@ mod tests {
             header: Buffer::from(b"header"),
             body_len: body.iter().map(Buffer::len).sum(),
             body,
+            rows: 0,
         }
     }
 

@@ -12,14 +12,20 @@ use super::{Shared, Task, TaskId, lock};
 #[derive(Default)]
 pub(super) struct Deadlines {
     tasks: BTreeMap<(Instant, TaskId), Arc<Task>>,
+    /// When the sweeper looks next. Tasks that are over meanwhile do not make it look later.
+    next_look: Option<Instant>,
 }
 
 impl Deadlines {
-    /// Adds a task; tells whether it is the one whose deadline comes first.
+    /// Adds a task; tells whether the sweeper would come too late for it, and has to be told.
     pub(super) fn insert(&mut self, task: Arc<Task>) -> bool {
-        let key = (task.deadline(), task.id());
-        self.tasks.insert(key, task);
-        self.tasks.first_key_value().is_some_and(|(&first, _)| first == key)
+        let at = task.deadline();
+        self.tasks.insert((at, task.id()), task);
+        let too_late = self.next_look.is_none_or(|look| at < look);
+        if too_late {
+            self.next_look = Some(at);
+        }
+        too_late
     }
 
     /// Takes out a task that is over; the caller drops it, outside of the lock.
@@ -27,8 +33,10 @@ impl Deadlines {
         self.tasks.remove(&(task.deadline(), task.id()))
     }
 
-    fn next(&self) -> Option<Instant> {
-        self.tasks.first_key_value().map(|(&(at, _), _)| at)
+    /// When to look next.
+    fn plan(&mut self) -> Option<Instant> {
+        self.next_look = self.tasks.first_key_value().map(|(&(at, _), _)| at);
+        self.next_look
     }
 
     /// Takes out the tasks whose deadline passed.
@@ -51,7 +59,7 @@ impl Deadlines {
 /// Cancels tasks as their deadlines pass, forever.
 pub(super) async fn enforce(shared: Arc<Shared>) {
     loop {
-        let next = lock(&shared.deadlines).next();
+        let next = lock(&shared.deadlines).plan();
         let earlier = shared.earlier_deadline.notified();
         match next {
             Some(at) => {

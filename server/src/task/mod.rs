@@ -5,6 +5,7 @@
 //! at its deadline at the latest (or a little later, if its function does not let go), and is forgotten some time after.
 
 mod batches;
+mod begin;
 mod deadlines;
 mod execute;
 mod failure;
@@ -102,7 +103,7 @@ struct Shared {
     kinds: Kinds,
     queue: Mutex<Queue<Arc<Task>>>,
     deadlines: Mutex<Deadlines>,
-    /// Rung when a deadline comes before all others.
+    /// Rung when a deadline comes before the sweeper would look.
     earlier_deadline: Notify,
     store: Mutex<Store>,
     /// Rung when something begins to expire while nothing else did.

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::ipc::{Body, EncodedTable, Message, SchemaMessage};
+use crate::ipc::{Body, EncodedTable, Message, SchemaMessage, rows};
 use crate::memory::{Budget, Lease, Region, Spill, SpillError};
 
 /// Bytes that are read at a time.
@@ -125,6 +125,7 @@ impl Records {
                 Found::Large { header, body } => {
                     self.rest.step_back(std::mem::take(&mut self.window).len());
                     return Poll::Ready(Some(Ok(Message {
+                        rows: rows(&header),
                         header,
                         body: Body::from(self.rest.split_to(body)),
                         app_metadata: Bytes::new(),
@@ -165,6 +166,7 @@ fn take(window: &mut Bytes) -> Found {
         return Found::Large { header, body: large };
     }
     Found::Message(Message {
+        rows: rows(&header),
         header,
         body: window.split_to(body).into(),
         app_metadata: Bytes::new(),
@@ -201,12 +203,14 @@ mod tests {
                 header,
                 body,
                 app_metadata,
+                rows,
             } = message.expect("readable");
             let body = body.into_contiguous().await.expect("readable").into();
             messages.push(Message {
                 header,
                 body,
                 app_metadata,
+                rows,
             });
         }
         messages

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
+use super::begin::begin;
 use super::execute::Life;
 use super::handle::Progress;
 use super::kinds::Kind;
@@ -131,6 +132,7 @@ impl Shared {
             .memory()
             .lease(TASK_BYTES + command.len())
             .map_err(|_| Refusal::OutOfBytes)?;
+        let blocking = work.blocking();
         let submitted = Instant::now();
         let deadline = after(submitted, deadline.unwrap_or(kind.deadline));
         let progress = Progress {
@@ -152,7 +154,7 @@ impl Shared {
             self.earlier_deadline.notify_one();
         }
         tracing::info!(fun = task.kind(), task_id = %task.id(), "flexconnect_task_created");
-        tokio::spawn(life.live().instrument(span));
+        begin(life.live().instrument(span), blocking);
         Ok(task)
     }
 

@@ -12,7 +12,7 @@ fn message(header: &'static str, segments: &[usize]) -> Message {
     Message {
         header: Bytes::from_static(header.as_bytes()),
         body: segments.iter().map(|&len| Bytes::from(vec![7; len])).collect(),
-        app_metadata: Bytes::new(),
+        ..Message::default()
     }
 }
 
