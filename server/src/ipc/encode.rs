@@ -11,7 +11,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow_ipc::writer::StreamEncoder;
 
-use super::copy::Copier;
+use super::copy::{copy, is_small};
 use super::cut::{Encoded, cut};
 use super::pack::{keep, pack};
 use super::{Message, SchemaMessage};
@@ -104,9 +104,7 @@ impl EncodedTable {
 pub(crate) struct BatchEncoder {
     schema: SchemaRef,
     schema_message: SchemaMessage,
-    /// For batches that are small. `None` with dictionaries, which only one encoder can keep track of.
-    copier: Option<Copier>,
-    /// For all others, since the first of them.
+    /// For batches that are not copied, since the first of them.
     sharer: Option<StreamEncoder>,
 }
 
@@ -116,7 +114,6 @@ impl BatchEncoder {
     pub(crate) fn new(schema: SchemaRef) -> Result<Self, ArrowError> {
         Ok(Self {
             schema_message: SchemaMessage::recall(&schema)?,
-            copier: Copier::of(&schema),
             sharer: None,
             schema,
         })
@@ -147,10 +144,9 @@ impl BatchEncoder {
 
     /// Encodes the batch, in halves if it is too large for a message.
     fn encode_conforming(&mut self, batch: &RecordBatch, encoded: &mut Vec<Encoded>) -> Result<(), ArrowError> {
-        if let Some(copier) = &mut self.copier
-            && let Some(copied) = copier.encode(batch)?
-        {
-            encoded.push(copied);
+        // Only one encoder can keep track of dictionaries.
+        if is_small(batch) && !self.schema_message.has_dictionaries() {
+            encoded.push(copy(batch)?);
             return Ok(());
         }
         encoded.extend(self.share(batch)?);

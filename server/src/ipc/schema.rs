@@ -30,6 +30,7 @@ const KEPT_BYTES: usize = 16 * 1024;
 pub struct SchemaMessage {
     message: Bytes,
     encapsulated: Bytes,
+    has_dictionaries: bool,
 }
 
 impl SchemaMessage {
@@ -55,7 +56,12 @@ impl SchemaMessage {
         );
         let encapsulated = encapsulate(&encoded.ipc_message)?;
         let message = encapsulated.slice(PREFIX..PREFIX + encoded.ipc_message.len());
-        Ok(Self { message, encapsulated })
+        let mut fields = schema.flattened_fields().into_iter();
+        Ok(Self {
+            message,
+            encapsulated,
+            has_dictionaries: fields.any(|field| matches!(field.data_type(), DataType::Dictionary(_, _))),
+        })
     }
 
     /// The same, kept for the next results with these columns: functions return the same ones call after call, and a small
@@ -75,6 +81,11 @@ impl SchemaMessage {
             lately.push_front((Arc::clone(schema), message.clone()));
         }
         Ok(message)
+    }
+
+    /// Whether there are columns, or parts of columns, with dictionaries.
+    pub(super) const fn has_dictionaries(&self) -> bool {
+        self.has_dictionaries
     }
 
     /// The first message of a stream.

@@ -21,7 +21,7 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::{Service, ServiceExt as _};
 
 use super::coalesce::{Announced, Notices, gather};
-use super::names::peer_name;
+use super::names::{PeerName, peer_name};
 use super::preface::await_preface;
 use super::streams::{Answer, Asked, Streams};
 use super::tls::{self, Acceptor};
@@ -133,6 +133,7 @@ where
             local_addr: None,
             remote_addr: Some(peer),
         };
+        let name = PeerName(peer_name(peer).into());
         let notices = Notices::default();
         let handed_over = notices.clone();
         let service = self
@@ -140,6 +141,7 @@ where
             .clone()
             .map_request(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(about.clone());
+                request.extensions_mut().insert(name.clone());
                 if let Some(certificate) = &certificate {
                     request.extensions_mut().insert(Arc::clone(certificate));
                 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use crate::config::HostPort;
 
@@ -29,6 +30,10 @@ fn full_name<'h>(hostname: &str, hosts: &'h str) -> Option<&'h str> {
             .is_some_and(|domain| domain.starts_with('.'))
     })
 }
+
+/// The name of the caller of a connection, in the extensions of each of its requests.
+#[derive(Clone, Debug)]
+pub(super) struct PeerName(pub(super) Arc<str>);
 
 /// The caller as logs name it: `ipv4:127.0.0.1:45286`, `ipv6:%5B::1%5D:47028`.
 pub(super) fn peer_name(peer: SocketAddr) -> String {

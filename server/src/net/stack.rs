@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::header::CONTENT_TYPE;
@@ -10,10 +11,9 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use tokio::sync::watch;
 use tonic::Status;
 use tonic::body::Body;
-use tonic::transport::server::TcpConnectInfo;
 use tower::{Layer, Service, ServiceBuilder};
 
-use super::names::peer_name;
+use super::names::PeerName;
 use crate::auth::Authenticator;
 use crate::drain::Phase;
 use crate::error::FlightError;
@@ -69,11 +69,7 @@ impl<B: Send + 'static> Pass<B> for Watched {
     where
         S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Send + 'static,
     {
-        let peer = request
-            .extensions()
-            .get::<TcpConnectInfo>()
-            .and_then(TcpConnectInfo::remote_addr)
-            .map(peer_name);
+        let peer = request.extensions().get().map(|PeerName(name)| Arc::clone(name));
         telemetry::observe(&self.0, peer, request, move |request| inner.call(request)).await
     }
 }

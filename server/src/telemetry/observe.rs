@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use super::{Metrics, Rpc, spans};
 /// Answers a call with `answer`, within its span, and follows the answer to its end.
 pub(crate) async fn observe<B, F>(
     metrics: &Metrics,
-    peer: Option<String>,
+    peer: Option<Arc<str>>,
     request: Request<B>,
     answer: impl FnOnce(Request<B>) -> F,
 ) -> Result<Response<Body>, Infallible>

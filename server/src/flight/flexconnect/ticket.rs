@@ -1,12 +1,13 @@
 //! Tickets: which task's result to read.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::json;
 use crate::error::FlightError;
 
 /// `{"task_id": "…"}`; other keys are ignored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Ticket {
     /// The id as sent, which may be that of no task.
     pub task_id: String,
@@ -56,7 +57,7 @@ impl Ticket {
 
     /// The ticket as clients are given it.
     pub(super) fn to_json(&self) -> String {
-        serde_json::json!({"task_id": self.task_id}).to_string()
+        serde_json::to_string(self).expect("text is always JSON")
     }
 }
 

@@ -186,7 +186,7 @@ async fn a_silent_stream_sends_empty_batches_when_asked_to() {
         }
         let read: Vec<_> = reading.try_collect().await.expect("no error");
         assert_eq!(read.len(), messages, "{keep_alive:?}");
-        assert_eq!(read.iter().map(Message::rows).sum::<usize>(), 1);
+        assert_eq!(read.iter().map(|message| message.rows).sum::<usize>(), 1);
     }
 }
 

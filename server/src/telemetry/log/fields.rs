@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 use serde::de::IgnoredAny;
+use serde_json::Number;
 use tracing::field::{Field, Visit};
 
 /// The field of tracing under which the text of a log call arrives: for us, the event's name.
@@ -123,12 +124,9 @@ impl Visit for Fields {
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, |text| {
-            if value.is_finite() {
-                let _ = write!(text, "{value:?}");
-            } else {
-                text.push_str("null");
-            }
+        self.put(field, |text| match Number::from_f64(value) {
+            Some(number) => drop(write!(text, "{number}")),
+            None => text.push_str("null"),
         });
     }
 
@@ -162,6 +160,14 @@ pub(super) struct Escaped<'a>(pub(super) &'a mut String);
 
 impl fmt::Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // Nearly all text is plain; this much of a look takes many bytes at a time.
+        let plain = text.bytes().fold(true, |plain, byte| {
+            plain & (byte > 0x1f) & (byte != b'"' && byte != b'\\')
+        });
+        if plain {
+            self.0.push_str(text);
+            return Ok(());
+        }
         let mut written = 0;
         for (position, byte) in text.bytes().enumerate() {
             let escape = match byte {

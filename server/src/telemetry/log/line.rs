@@ -1,5 +1,6 @@
 //! How a line looks: JSON for machines, or a readable line for people.
 
+use std::cell::RefCell;
 use std::fmt::{self, Write as _};
 
 use jiff::Timestamp;
@@ -46,23 +47,35 @@ impl Line<'_> {
         let reserved = |key: &str| matches!(key, "logger" | "level" | "timestamp") || key == event_key;
         text.push('{');
         for (key, value) in self.fields.keys().filter(|(key, _)| !reserved(key)) {
-            let _ = write!(text, "\"{key}\":{value},");
+            text.push('"');
+            text.push_str(key);
+            text.push_str("\":");
+            text.push_str(value);
+            text.push(',');
         }
         for (key, id) in self.ids.iter().filter(|(key, _)| !reserved(key)) {
             open_key(key, text);
             let _ = write!(text, "\"{id}\",");
         }
         if event_key != "logger" {
-            let _ = write!(text, "\"logger\":\"{}\",", Logger(self.target));
+            text.push_str("\"logger\":\"");
+            push_logger(self.target, text);
+            text.push_str("\",");
         }
         if event_key != "level" {
-            let _ = write!(text, "\"level\":\"{}\",", level_name(self.level));
+            text.push_str("\"level\":\"");
+            text.push_str(level_name(self.level));
+            text.push_str("\",");
         }
         if event_key != "timestamp" {
-            let _ = write!(text, "\"timestamp\":\"{:.6}\",", self.time);
+            text.push_str("\"timestamp\":\"");
+            push_time(self.time, text);
+            text.push_str("\",");
         }
         if let Some(exception) = self.fields.exception() {
-            let _ = write!(text, "\"exception\":{exception},");
+            text.push_str("\"exception\":");
+            text.push_str(exception);
+            text.push(',');
         }
         open_key(event_key, text);
         let name = self.fields.name();
@@ -84,7 +97,9 @@ impl Line<'_> {
         text.push_str("] ");
         paint.write("1", text, format_args!("{:<30}", plain(self.fields.name())));
         text.push_str(" [");
-        paint.write("34", text, format_args!("{}", Logger(self.target)));
+        let mut logger = String::new();
+        push_logger(self.target, &mut logger);
+        paint.write("34", text, format_args!("{logger}"));
         text.push(']');
         for (key, value) in self.fields.keys() {
             text.push(' ');
@@ -143,18 +158,40 @@ fn open_key(key: &str, text: &mut String) {
 }
 
 /// A module's path as the name of a logger, which is written with dots.
-struct Logger<'a>(&'a str);
-
-impl fmt::Display for Logger<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, part) in self.0.split("::").enumerate() {
-            if place > 0 {
-                f.write_char('.')?;
-            }
-            f.write_str(part)?;
+fn push_logger(path: &str, text: &mut String) {
+    for (place, part) in path.split(':').filter(|part| !part.is_empty()).enumerate() {
+        if place > 0 {
+            text.push('.');
         }
-        Ok(())
+        text.push_str(part);
     }
+}
+
+thread_local! {
+    /// A second, and how it is written, as many lines are of the same one.
+    static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+}
+
+/// A time in UTC as RFC 3339 writes it, to the microsecond.
+fn push_time(time: Timestamp, text: &mut String) {
+    let (second, microsecond) = {
+        let microseconds = time.as_microsecond();
+        (microseconds.div_euclid(1_000_000), microseconds.rem_euclid(1_000_000))
+    };
+    let known = SECOND.try_with(|kept| {
+        let (kept_second, kept_text) = &mut *kept.borrow_mut();
+        if *kept_second != second {
+            *kept_second = second;
+            kept_text.clear();
+            let _ = Timestamp::from_second(second).map(|second| write!(kept_text, "{second:.0}"));
+        }
+        text.push_str(kept_text.trim_end_matches('Z'));
+    });
+    let _ = match known {
+        Ok(()) => write!(text, ".{microsecond:06}Z"),
+        // The thread ends.
+        Err(_) => write!(text, "{time:.6}"),
+    };
 }
 
 /// A JSON text without its quotes where it reads the same without them.
@@ -171,5 +208,30 @@ const fn level_name(level: Level) -> &'static str {
         Level::WARN => "warning",
         Level::INFO => "info",
         Level::DEBUG | Level::TRACE => "debug",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_the_library_writes_them() {
+        for microseconds in [
+            0,
+            1,
+            999_999,
+            1_000_000,
+            -1,
+            -1_500_000,
+            1_795_000_000_000_000,
+            1_795_000_000_123_456,
+            5,
+        ] {
+            let time = Timestamp::from_microsecond(microseconds).unwrap();
+            let mut text = String::new();
+            push_time(time, &mut text);
+            assert_eq!(text, format!("{time:.6}"));
+        }
     }
 }

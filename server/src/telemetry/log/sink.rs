@@ -19,7 +19,7 @@ use super::Output;
 const LIMIT: usize = 8 * 1024 * 1024;
 
 /// How long the first line of a batch waits for others.
-const LINGER: Duration = Duration::from_millis(1);
+const LINGER: Duration = Duration::from_millis(5);
 
 /// How long a write that the receiver refuses for now is put off.
 const REFUSED: Duration = Duration::from_millis(1);
