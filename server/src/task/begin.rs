@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(over.try_recv(), Ok(()));
     }
 
-    /// A stack for each would run out.
+    /// A stack for each would run out. One that goes on elsewhere may begin one more there.
     #[tokio::test]
     async fn tasks_that_begin_tasks_without_end_do_not_pile_up() {
         fn chain(left: usize, depth: Arc<AtomicUsize>, deepest: Arc<AtomicUsize>, done: mpsc::Sender<()>) {
@@ -99,6 +99,6 @@ mod tests {
         let (send, mut done) = mpsc::channel(1);
         chain(1_000, Arc::default(), Arc::clone(&deepest), send);
         done.recv().await.unwrap();
-        assert_eq!(deepest.load(Ordering::SeqCst), 1);
+        assert!(deepest.load(Ordering::SeqCst) <= 2);
     }
 }

@@ -1,5 +1,6 @@
 //! Submitting and cancelling: how clients begin and end tasks.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -132,7 +133,8 @@ impl Shared {
             .memory()
             .lease(TASK_BYTES + command.len())
             .map_err(|_| Refusal::OutOfBytes)?;
-        let blocking = work.blocking();
+        // Work that cannot even tell fails when it runs.
+        let blocking = catch_unwind(AssertUnwindSafe(|| work.blocking())).unwrap_or(true);
         let submitted = Instant::now();
         let deadline = after(submitted, deadline.unwrap_or(kind.deadline));
         let progress = Progress {
