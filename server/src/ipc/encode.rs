@@ -164,15 +164,14 @@ impl BatchEncoder {
 
     /// The messages of a batch, made of the arrays' own buffers.
     fn share(&mut self, batch: &RecordBatch) -> Result<Vec<Encoded>, ArrowError> {
-        let mut messages = match &mut self.sharer {
-            Some(sharer) => cut(sharer.encode(batch)?)?,
-            None => {
-                let sharer = self.sharer.insert(StreamEncoder::try_new(&self.schema)?);
-                let mut messages = cut(sharer.encode(batch)?)?;
-                // The first is the schema.
-                messages.remove(0);
-                messages
-            }
+        let mut messages = if let Some(sharer) = &mut self.sharer {
+            cut(sharer.encode(batch)?)?
+        } else {
+            let sharer = self.sharer.insert(StreamEncoder::try_new(&self.schema)?);
+            let mut messages = cut(sharer.encode(batch)?)?;
+            // The first is the schema.
+            messages.remove(0);
+            messages
         };
         if let Some(batch_message) = messages.last_mut() {
             batch_message.rows = batch.num_rows();

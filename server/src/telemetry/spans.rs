@@ -169,7 +169,7 @@ pub(super) fn adopt(span: &Span, parent: Context) {
     }
     let _ = span.set_parent(parent);
     with_extensions(span, |mut extensions| {
-        extensions.insert(ParentSpan(parent_span.span_id()))
+        extensions.insert(ParentSpan(parent_span.span_id()));
     });
 }
 

@@ -56,13 +56,11 @@ impl Terminal {
     fn shows(&mut self, wanted: &str) {
         let until = Instant::now() + SOON;
         while !self.text().contains(wanted) {
-            match self
+            let part = self
                 .written
-                .recv_timeout(until.saturating_duration_since(Instant::now()))
-            {
-                Ok(part) => self.seen.extend(part),
-                Err(_) => panic!("'{wanted}' is not among {:?}", self.text()),
-            }
+                .recv_timeout(until.saturating_duration_since(Instant::now()));
+            let part = part.unwrap_or_else(|_| panic!("'{wanted}' is not among {:?}", self.text()));
+            self.seen.extend(part);
         }
     }
 

@@ -161,10 +161,8 @@ pub(super) struct Escaped<'a>(pub(super) &'a mut String);
 impl fmt::Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         // Nearly all text is plain; this much of a look takes many bytes at a time.
-        let plain = text.bytes().fold(true, |plain, byte| {
-            plain & (byte > 0x1f) & (byte != b'"' && byte != b'\\')
-        });
-        if plain {
+        let special = |byte| u8::from(matches!(byte, 0..=0x1f | b'"' | b'\\'));
+        if text.bytes().fold(0, |found, byte| found | special(byte)) == 0 {
             self.0.push_str(text);
             return Ok(());
         }
