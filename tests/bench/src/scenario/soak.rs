@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use flexconnect_bench as tables;
 use serde_json::json;
 use tokio::task::LocalSet;
-use tokio::time::timeout;
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use crate::client::{
     CANCELLED, CallError, Connection, ErrorInfo, FAILED, Frame, IN_PROGRESS, Method, Target, connect, framed, unary,
@@ -69,6 +69,21 @@ const CLIENTS: [Habit; 12] = [
     Habit::LeavesWaiting,
     Habit::LeavesReading,
 ];
+
+impl Habit {
+    /// From one call to the next at least: what is stored at a time must depend on the server alone, not on how fast the
+    /// machine lets clients call.
+    fn interval(self) -> Duration {
+        match self {
+            // Two MiB each, for the ten seconds that results live.
+            Self::Reads("Blob") => Duration::from_millis(100),
+            // A quarter of a GB each.
+            Self::Reads("Stream") => Duration::from_millis(500),
+            Self::Reads(_) | Self::Fails(_) | Self::Cancels => Duration::from_millis(10),
+            Self::Computes | Self::LeavesWaiting | Self::LeavesReading => Duration::from_millis(200),
+        }
+    }
+}
 
 /// Soaks our server for so many minutes, at least one.
 pub(crate) fn run(lab: &Lab, minutes: u32) -> anyhow::Result<Vec<Figure>> {
@@ -170,8 +185,10 @@ async fn clients(target: &Target, length: Duration) -> anyhow::Result<f64> {
     let running = CLIENTS.map(|habit| {
         let (target, calls) = (target.clone(), Rc::clone(&calls));
         local.spawn_local(async move {
+            let mut turns = interval(habit.interval());
+            turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
             while Instant::now() < end {
-                visit(habit, &target, &calls, end)
+                visit(habit, &target, &calls, end, &mut turns)
                     .await
                     .with_context(|| format!("{habit:?}"))?;
             }
@@ -193,11 +210,18 @@ async fn clients(target: &Target, length: Duration) -> anyhow::Result<f64> {
 const CALLS_PER_CONNECTION: u32 = 50;
 
 /// Connects, makes some calls, and goes away.
-async fn visit(habit: Habit, target: &Target, calls: &Cell<f64>, end: Instant) -> anyhow::Result<()> {
+async fn visit(
+    habit: Habit,
+    target: &Target,
+    calls: &Cell<f64>,
+    end: Instant,
+    turns: &mut Interval,
+) -> anyhow::Result<()> {
     let connection = connect(target, Frame::Small).await?;
     let count = || calls.set(calls.get() + 1.0);
     match habit {
         Habit::LeavesWaiting => {
+            turns.tick().await;
             let work = Work::sleep(30_000);
             // Going away is dropping the connection with the call on it.
             let waited = timeout(Duration::from_millis(20), call(&connection, &work, |_| ())).await;
@@ -207,6 +231,7 @@ async fn visit(habit: Habit, target: &Target, calls: &Cell<f64>, end: Instant) -
             }
         }
         Habit::LeavesReading => {
+            turns.tick().await;
             let work = read("Stream");
             // Whether it is through with the stream by then does not matter.
             let _ = timeout(Duration::from_millis(20), call(&connection, &work, |_| ())).await;
@@ -214,6 +239,7 @@ async fn visit(habit: Habit, target: &Target, calls: &Cell<f64>, end: Instant) -
         }
         Habit::Reads(_) | Habit::Computes | Habit::Fails(_) | Habit::Cancels => {
             for _ in 0..CALLS_PER_CONNECTION {
+                turns.tick().await;
                 timeout(LOST, stay(habit, &connection))
                     .await
                     .with_context(|| format!("no answer within {LOST:?}: the task was lost"))??;
