@@ -100,6 +100,7 @@ impl<Io: AsyncWrite + Unpin> Gatherer<Io> {
         while self.queue.len() > 0 {
             ready!(self.queue.poll_write(Pin::new(&mut self.io), context, &[]))?;
         }
+        self.queue.rest();
         Pin::new(&mut self.io).poll_flush(context)
     }
 }

@@ -13,6 +13,9 @@ use super::{Notices, SLICES};
 /// Smaller parts are always copied.
 const SMALL: usize = 4 * 1024;
 
+/// Room for small parts that a connection keeps while it is silent. There may be thousands of them.
+const KEPT: usize = 16 * 1024;
+
 /// Bytes in their order.
 #[derive(Default)]
 pub(super) struct Queue {
@@ -30,6 +33,18 @@ impl Queue {
     /// Slices that writing all of it takes.
     pub(super) fn slices(&self) -> usize {
         self.parts.len() + 1
+    }
+
+    /// Gives back the room that much traffic took, when all is written.
+    pub(super) fn rest(&mut self) {
+        if self.len == 0 && self.tail.capacity() > KEPT {
+            self.tail = BytesMut::new();
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.tail.capacity()
     }
 
     /// Adds a slice: shared, if it is a part of a buffer that was announced.

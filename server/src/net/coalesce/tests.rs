@@ -133,6 +133,20 @@ async fn a_large_frame_is_not_held_back() {
 }
 
 #[tokio::test]
+async fn a_connection_that_has_said_much_and_is_silent_keeps_little() {
+    let (mut gathered, outlet) = gather(Socket::default(), Notices::default());
+    let writer = async {
+        gathered.write_all(&bytes(200 * 1024)).await.unwrap();
+        assert!(lock(&outlet.0).queue.room() >= 200 * 1024, "it was gathered");
+        tokio::task::yield_now().await;
+    };
+    outlet.drive(pin!(writer)).await;
+    let inside = lock(&outlet.0);
+    assert_eq!(inside.io.received.len(), 200 * 1024);
+    assert!(inside.queue.room() <= 16 * 1024, "{} bytes", inside.queue.room());
+}
+
+#[tokio::test]
 async fn notices_end_with_their_body() {
     let buffer = bytes(64 * 1024);
     let notices = Notices::default();

@@ -32,7 +32,7 @@ impl Report {
         match self {
             Self::Bench => {
                 "# Performance\n\n\
-                 Written by `make bench`; `tests/bench/README.md` tells how it measures and what the columns mean.\n"
+                 Written by `make bench`; [tests/bench](../tests/bench/README.md) tells how it measures and what the columns mean.\n"
             }
             Self::Soak => "# Soak\n\nWritten by `make soak`.\n",
         }
