@@ -1,0 +1,38 @@
+"""Starts this package from wherever the server unpacked it: `python -I FOLDER host …` or `python FOLDER worker`."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+_NAME = "flexconnect_worker"
+
+
+def _find() -> None:
+    # Python puts the folder that it runs on its path; there, our modules would hide people's own of the same names.
+    folder = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != folder]
+    spec = importlib.util.spec_from_file_location(
+        _NAME, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    if spec is None or spec.loader is None:
+        sys.exit(f"{folder} is no Python package")
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[_NAME] = package
+    spec.loader.exec_module(package)
+
+
+def main() -> None:
+    """Runs what the first argument names."""
+    _find()
+    part, arguments = sys.argv[1:2], sys.argv[2:]
+    if part == ["host"]:
+        from flexconnect_worker.host.main import main as run  # noqa: PLC0415
+    elif part == ["worker"]:
+        from flexconnect_worker.worker.main import main as run  # noqa: PLC0415
+    else:
+        sys.exit("usage: flexconnect_worker host --socket PATH [--once]")
+    run(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Starts, measures and ends worker processes as the server says; decides nothing itself."""

@@ -1,0 +1,104 @@
+"""What a function raised, as the fields of an `error` packet."""
+
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import flight
+
+from flexconnect_worker.packet import Head
+from flexconnect_worker.worker.text import clip, describe, loads
+
+BAD_ARGUMENT = 1
+COMMAND_FAILED = 5
+COMMAND_CANCELLED = 6
+
+_KINDS: list[tuple[type[BaseException], str]] = [
+    (flight.FlightInternalError, "internal"),
+    (flight.FlightUnauthenticatedError, "unauthenticated"),
+    (flight.FlightUnauthorizedError, "unauthorized"),
+    (flight.FlightUnavailableError, "unavailable"),
+    (flight.FlightTimedOutError, "timed-out"),
+    (flight.FlightCancelledError, "cancelled"),
+    (flight.FlightServerError, "server"),
+]
+_FAILED = "There was an error while running task"
+_NO_INFO = "Call failed with error that does not contain ErrorInfo. The error message was: "
+_LARGEST_INFO = 65_536
+_FRAMES = 40
+_CAUSES = 5
+_OURS = str(Path(__file__).parent.parent)
+
+
+class Cancelled(Exception):  # noqa: N818
+    """The task was cancelled before its function could notice."""
+
+
+def failure(error: BaseException, task: str, cancelled: bool) -> tuple[Head, bytes]:
+    """The head and the body of the packet that tells of a failure."""
+    if isinstance(error, Cancelled) or (cancelled and not isinstance(error, flight.FlightError)):
+        text = f"FlexConnect function invocation was cancelled. Invocation task was: '{task}'."
+        return _head("cancelled", COMMAND_CANCELLED, text, error), b""
+    if isinstance(error, flight.FlightError):
+        return _flight(error)
+    if isinstance(error, ValueError):
+        return _head("server", BAD_ARGUMENT, describe(error), error), b""
+    text = describe(error)
+    if not isinstance(error, Exception):
+        text = f"the function raised {type(error).__name__}{f' ({text})' if text else ''}, which would end its process"
+    message = f"{_FAILED}: {text}" if text else f"{_FAILED}."
+    return _head("server", COMMAND_FAILED, message, error), b""
+
+
+def bad_argument(message: str) -> tuple[Head, bytes]:
+    """The failure for a call that cannot be right."""
+    return _head("server", BAD_ARGUMENT, message, None), b""
+
+
+def trace(error: BaseException) -> str:
+    """The traceback of an error and its causes, without this package's own frames; in bounds, whatever the error is."""
+    parts: list[str] = []
+    seen: BaseException | None = error
+    for _ in range(_CAUSES):
+        if seen is None:
+            break
+        frames = traceback.StackSummary.extract(traceback.walk_tb(_theirs(seen.__traceback__)), limit=-_FRAMES)
+        text = clip("".join(frames.format()), 16_384)
+        parts.append(f"Traceback (most recent call last):\n{text}{type(seen).__name__}: {describe(seen)}\n")
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    return clip("\nwhile handling\n\n".join(reversed(parts)), 24_576)
+
+
+def _flight(error: flight.FlightError) -> tuple[Head, bytes]:
+    kind = next((kind for type_, kind in _KINDS if isinstance(error, type_)), "none")
+    info = getattr(error, "extra_info", None)
+    carried = bytes(info) if isinstance(info, (bytes, bytearray, memoryview, pa.Buffer)) else b""
+    parsed = _info(carried)
+    if parsed is None:
+        return _head(kind, 0, _NO_INFO + describe(error), error), b""
+    code, message, detail = parsed.get("code"), parsed.get("msg"), parsed.get("detail")
+    head = _head(kind, code if isinstance(code, int) else 0, describe(message) if message else "", error)
+    head["detail"] = describe(detail) if detail else None
+    return head, carried if len(carried) <= _LARGEST_INFO else b""
+
+
+def _info(carried: bytes) -> dict[str, Any] | None:
+    try:
+        parsed = loads(carried) if carried else None
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _head(kind: str, code: int, message: str, error: BaseException | None) -> Head:
+    head: Head = {"op": "error", "kind": kind, "code": code, "message": message, "detail": None}
+    head["traceback"] = trace(error) if error is not None else None
+    return head
+
+
+def _theirs(where: TracebackType | None) -> TracebackType | None:
+    while where is not None and where.tb_frame.f_code.co_filename.startswith(_OURS):
+        where = where.tb_next
+    return where

@@ -1,0 +1,86 @@
+"""Loads people's modules the way the vendor's server does, and says in its words what went wrong."""
+
+import base64
+import importlib.metadata
+import platform
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from flexconnect_worker import kernel
+from flexconnect_worker.packet import Head
+
+_PYTHON = (3, 10)
+_NEEDED = {"pyarrow": "16.1.0", "gooddata-flexconnect": "1.30.0"}
+
+
+class Unloadable(Exception):  # noqa: N818
+    """The functions cannot be had; `advice` is a command that mends it."""
+
+    def __init__(self, message: str, advice: str | None = None) -> None:
+        super().__init__(message)
+        self.advice = advice
+
+
+def check() -> None:
+    """Raises `Unloadable` unless this interpreter has what functions need."""
+    if sys.version_info < _PYTHON:
+        raise Unloadable(f"Python {platform.python_version()} is too old: functions need 3.10 or newer")
+    wrong = []
+    for package, needed in _NEEDED.items():
+        found = _version(package)
+        if found is None:
+            wrong.append(f"{package} is not installed")
+        elif _order(found) < _order(needed):
+            wrong.append(f"{package} {found} is older than {needed}")
+    if wrong:
+        wanted = " ".join(f"'{package}>={needed}'" for package, needed in _NEEDED.items())
+        raise Unloadable(
+            f"{' and '.join(wrong)} in the Python {platform.python_version()} of {sys.executable}",
+            f"{sys.executable} -m pip install --upgrade {wanted}",
+        )
+
+
+def load(about: Head, tell: Callable[[str, str], None]) -> tuple[dict[str, Any], Any]:
+    """The functions by name, and the context that they were given; raises whatever their modules raise."""
+    from gooddata_flexconnect.function.function_registry import FlexConnectFunctionRegistry  # noqa: PLC0415
+
+    from flexconnect_worker.worker import context  # noqa: PLC0415
+
+    made = context.make(about, tell)
+    registry = FlexConnectFunctionRegistry().load(made, about.get("modules") or [])
+    return registry.functions, made
+
+
+def listing(functions: dict[str, Any]) -> Head:
+    """What the server has to know about the functions."""
+    return {
+        "functions": [
+            {
+                "name": name,
+                "schema": base64.b64encode(function.Schema.serialize()).decode(),
+                "metadata": function.Metadata,
+            }
+            for name, function in functions.items()
+        ],
+        "versions": {"python": platform.python_version(), **{package: _version(package) for package in _NEEDED}},
+        "memory": kernel.proportional(_pid()) or kernel.resident(_pid()),
+    }
+
+
+def _pid() -> int:
+    import os  # noqa: PLC0415
+
+    return os.getpid()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _order(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)[:3]]

@@ -1,0 +1,133 @@
+"""One slot: a thread with a connection of its own, which runs one call at a time."""
+
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from flexconnect_worker import packet
+from flexconnect_worker.packet import Head
+from flexconnect_worker.worker import call
+from flexconnect_worker.worker.failure import bad_argument, failure
+from flexconnect_worker.worker.running import Task, Tasks
+from flexconnect_worker.worker.stream import Stream
+from flexconnect_worker.worker.table import Schemas, encode
+from flexconnect_worker.worker.text import dumps, loads
+
+_TABLE: Head = {"op": "table"}
+_TABLE_PREFIX = packet.prefixed(packet.encode(_TABLE))
+_REST = packet.pack({"op": "rest"})
+_END = packet.pack({"op": "end"})
+_FEW = 900
+
+
+class Slot:
+    """Answers the server's `call` and `pull` packets, one after the other."""
+
+    def __init__(
+        self, connection: socket.socket, functions: dict[str, Any], tasks: Tasks, end: Callable[[str], None]
+    ) -> None:
+        self._connection = connection
+        self._functions = functions
+        self._tasks = tasks
+        self._schemas = Schemas()
+        self._end = end
+
+    def start(self, number: int) -> None:
+        """Begins to serve on a thread of its own."""
+        threading.Thread(target=self._serve, name=f"flexconnect.slot-{number}", daemon=True).start()
+
+    def _serve(self) -> None:
+        # A slot that cannot speak with the server any more leaves a call unanswered; only the end of the process tells.
+        try:
+            while True:
+                self._answer()
+        except packet.Ended:
+            self._end("the server closed a slot")
+        except BaseException as error:  # noqa: BLE001
+            self._end(f"a slot broke: {type(error).__name__}: {error}")
+
+    def _answer(self) -> None:
+        text, body, descriptor = packet.receive(self._connection)
+        head = loads(text)
+        if descriptor is not None:
+            body = packet.whole(descriptor, head["body"])
+        if head["op"] == "call":
+            self._call(head, body)
+        elif head["op"] == "pull":
+            self._pull(head)
+        else:
+            raise packet.Malformed(f"a slot knows no '{head['op']}'")
+
+    def _call(self, head: Head, body: bytes) -> None:
+        task = Task(head["task"], head["function"], head.get("trace") or {})
+        function = self._functions.get(task.function)
+        if function is None:
+            self._fail(*bad_argument(f"Unsupported FlexConnect function '{task.function}'."))
+            return
+        self._tasks.begin(task)
+        try:
+            result = call.run(function, task, head, body)
+            if isinstance(result, pa.Table):
+                pieces, size = encode(result, self._schemas)
+                self._give_table(pieces, size)
+            else:
+                self._give_stream(task, result)
+        except OSError as error:
+            if self._broken():
+                raise
+            self._fail(*failure(error, task.id, task.cancelled))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the call is answered and the slot goes on
+            self._fail(*failure(error, task.id, task.cancelled))
+        finally:
+            self._tasks.end(task)
+            task.instance = None
+
+    def _give_table(self, pieces: Sequence[Any], size: int) -> None:
+        if size <= packet.INLINE and len(pieces) < _FEW:
+            self._connection.sendmsg([_TABLE_PREFIX, *pieces])
+        else:
+            packet.send_pieces(self._connection, _TABLE, pieces, size)
+
+    def _give_stream(self, task: Task, reader: pa.RecordBatchReader) -> None:
+        assert task.context is not None
+        stream = Stream(task, reader, task.context)
+        head: Head = {"op": "stream", "stream": self._tasks.add_stream(stream)}
+        packet.send_pieces(self._connection, head, [stream.message], len(stream.message))
+
+    def _pull(self, head: Head) -> None:
+        number = int(head["stream"])
+        stream = self._tasks.stream(number)
+        if stream is None:
+            self._fail(*bad_argument(f"there is no stream {number}"))
+            return
+        try:
+            more = stream.pull(int(head["batches"]), int(head["bytes"]), head["time"] / 1000, self._give_batch)
+        except BaseException as error:  # noqa: BLE001 - as in a call
+            if isinstance(error, OSError) and self._broken():
+                raise
+            self._tasks.forget_stream(number)
+            self._fail(*failure(error, stream.task.id, stream.task.cancelled))
+            return
+        if not more:
+            self._tasks.forget_stream(number)
+        self._connection.send(_REST if more else _END)
+
+    def _give_batch(self, pieces: Sequence[Any], size: int) -> None:
+        packet.send_pieces(self._connection, {"op": "batch"}, pieces, size)
+
+    def _fail(self, head: Head, body: bytes) -> None:
+        text = dumps(head)
+        if len(text) + len(body) + 64 > packet.LIMIT or len(body) > packet.INLINE:
+            packet.send_descriptor(self._connection, {**head, "body": len(body)}, packet.sealed([body], len(body)))
+        else:
+            self._connection.sendmsg([packet.prefixed(text), body])
+
+    def _broken(self) -> bool:
+        """Whether an error came from the connection, not from the function."""
+        try:
+            return self._connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+        except OSError:
+            return True
