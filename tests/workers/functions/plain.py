@@ -13,7 +13,7 @@ class Tiny(FlexConnectFunction):
     Schema = pa.schema([("id", pa.int64()), ("name", pa.string()), ("value", pa.float64())])
     Metadata: ClassVar = {"any": ["json", 1]}
 
-    def call(self, parameters, columns, headers):  # noqa: ANN001, ANN201, ARG002
+    def call(self, parameters, columns, headers):  # noqa: ARG002
         """The same table whatever is asked for."""
         return pa.table(
             {"id": list(range(10)), "name": [f"row {n}" for n in range(10)], "value": [n / 2 for n in range(10)]},
@@ -27,6 +27,6 @@ class Wide(FlexConnectFunction):
     Name = "Wide"
     Schema = pa.schema([("id", pa.int64())])
 
-    def call(self, parameters, columns, headers):  # noqa: ANN001, ANN201, ARG002
+    def call(self, parameters, columns, headers):  # noqa: ARG002
         """Numbers from 0 on."""
         return pa.table({"id": pa.array(range(parameters["rows"]), pa.int64())}, schema=self.Schema)

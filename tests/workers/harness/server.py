@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from harness.wire import Packet, Wire
 
@@ -163,10 +163,12 @@ class Server:
         self.host: Inbox
         self.hello: Packet
 
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
         self.close()
 
     def start_host(self, *options: str, **variables: str) -> Inbox:

@@ -96,6 +96,6 @@ def _mapped(descriptor: int, size: int) -> bytes:
     try:
         assert fcntl.fcntl(descriptor, _F_GET_SEALS) == _ALL_SEALS
         assert os.fstat(descriptor).st_size == size
-        return b"".join(iter(lambda at=iter(range(0, size, 1 << 24)): os.pread(descriptor, 1 << 24, next(at, size)), b""))
+        return b"".join(os.pread(descriptor, 1 << 24, at) for at in range(0, size, 1 << 24))
     finally:
         os.close(descriptor)

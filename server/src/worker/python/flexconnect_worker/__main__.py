@@ -1,5 +1,6 @@
 """Starts this package from wherever the server unpacked it: `python -I FOLDER host …` or `python FOLDER worker`."""
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -26,9 +27,9 @@ def main() -> None:
     _find()
     part, arguments = sys.argv[1:2], sys.argv[2:]
     if part == ["host"]:
-        from flexconnect_worker.host.main import main as run  # noqa: PLC0415
+        run = importlib.import_module(f"{_NAME}.host.main").main
     elif part == ["worker"]:
-        from flexconnect_worker.worker.main import main as run  # noqa: PLC0415
+        run = importlib.import_module(f"{_NAME}.worker.main").main
     else:
         sys.exit("usage: flexconnect_worker host --socket PATH [--once]")
     run(arguments)

@@ -14,8 +14,8 @@ _NO_LIMIT = 1 << 60
 class Gauge:
     """Measures one process, in at most one hundredth of the time.
 
-    The kernel walks all pages of a process to divide the shared ones, for some 100 ms in a process of 10 GB, which cannot
-    map memory meanwhile. Between two such walks the growth of the resident size is added.
+    The kernel walks all pages of a process to divide the shared ones, for some 100 ms in a process of 10 GB, which
+    cannot map memory meanwhile. Between two such walks the growth of the resident size is added.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ def _folders(controller: str) -> list[Path]:
             continue
         root = _CGROUPS / controller if names else _CGROUPS
         inner = root / path.lstrip("/")
-        # Inside of a container the path may be that of the machine, which is not to be seen; the root is the container's.
+        # In a container the path may be that of the machine, which is not to be seen; the root is the container's.
         found += [folder for folder in (inner, *inner.parents) if folder.is_relative_to(root) and folder.is_dir()]
     return found
 

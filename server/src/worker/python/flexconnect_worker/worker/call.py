@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from flexconnect_worker.packet import Head
+from flexconnect_worker.worker import output, tracing
 from flexconnect_worker.worker.failure import Cancelled
 from flexconnect_worker.worker.running import CURRENT, Task
 from flexconnect_worker.worker.text import loads
@@ -27,11 +28,16 @@ def run(function: Any, task: Task, head: Head, body: bytes) -> pa.Table | pa.Rec
 
 def _run(function: Any, task: Task, head: Head, body: bytes) -> pa.Table | pa.RecordBatchReader:
     CURRENT.set(task)
-    given = parameters(body)
-    task.instance = function.create()
-    if task.cancelled:
-        raise Cancelled
-    result = task.instance.call(parameters=given, columns=given.get("columns"), headers=head.get("headers") or {})
+    if task.trace:
+        tracing.enter(task.trace)
+    try:
+        given = parameters(body)
+        task.instance = function.create()
+        if task.cancelled:
+            raise Cancelled
+        result = task.instance.call(parameters=given, columns=given.get("columns"), headers=head.get("headers") or {})
+    finally:
+        output.finish()
     if task.cancelled:
         raise Cancelled
     if not isinstance(result, (pa.Table, pa.RecordBatchReader)):

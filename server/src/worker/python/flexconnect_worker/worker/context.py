@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from dynaconf import Dynaconf
-from gooddata_flight_server import ServerContext
 from gooddata_flight_server.config.config import AuthenticationMethod, OtelConfig, OtelExporterType, ServerConfig
 from gooddata_flight_server.health.server_health_monitor import ModuleHealthStatus, ServerHealthMonitor
+from gooddata_flight_server.server.base import ServerContext
 from gooddata_flight_server.tasks.task_executor import TaskExecutor
 from gooddata_flight_server.tasks.thread_task_executor import ThreadTaskExecutor
 from pyarrow import flight

@@ -1,15 +1,12 @@
 """What a function raised, as the fields of an `error` packet."""
 
-import traceback
-from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import flight
 
 from flexconnect_worker.packet import Head
-from flexconnect_worker.worker.text import clip, describe, loads
+from flexconnect_worker.worker.text import describe, loads, trace
 
 BAD_ARGUMENT = 1
 COMMAND_FAILED = 5
@@ -27,9 +24,6 @@ _KINDS: list[tuple[type[BaseException], str]] = [
 _FAILED = "There was an error while running task"
 _NO_INFO = "Call failed with error that does not contain ErrorInfo. The error message was: "
 _LARGEST_INFO = 65_536
-_FRAMES = 40
-_CAUSES = 5
-_OURS = str(Path(__file__).parent.parent)
 
 
 class Cancelled(Exception):  # noqa: N818
@@ -57,20 +51,6 @@ def bad_argument(message: str) -> tuple[Head, bytes]:
     return _head("server", BAD_ARGUMENT, message, None), b""
 
 
-def trace(error: BaseException) -> str:
-    """The traceback of an error and its causes, without this package's own frames; in bounds, whatever the error is."""
-    parts: list[str] = []
-    seen: BaseException | None = error
-    for _ in range(_CAUSES):
-        if seen is None:
-            break
-        frames = traceback.StackSummary.extract(traceback.walk_tb(_theirs(seen.__traceback__)), limit=-_FRAMES)
-        text = clip("".join(frames.format()), 16_384)
-        parts.append(f"Traceback (most recent call last):\n{text}{type(seen).__name__}: {describe(seen)}\n")
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
-    return clip("\nwhile handling\n\n".join(reversed(parts)), 24_576)
-
-
 def _flight(error: flight.FlightError) -> tuple[Head, bytes]:
     kind = next((kind for type_, kind in _KINDS if isinstance(error, type_)), "none")
     info = getattr(error, "extra_info", None)
@@ -96,9 +76,3 @@ def _head(kind: str, code: int, message: str, error: BaseException | None) -> He
     head: Head = {"op": "error", "kind": kind, "code": code, "message": message, "detail": None}
     head["traceback"] = trace(error) if error is not None else None
     return head
-
-
-def _theirs(where: TracebackType | None) -> TracebackType | None:
-    while where is not None and where.tb_frame.f_code.co_filename.startswith(_OURS):
-        where = where.tb_next
-    return where

@@ -2,6 +2,7 @@
 
 import base64
 import importlib.metadata
+import os
 import platform
 import re
 import sys
@@ -10,6 +11,8 @@ from typing import Any
 
 from flexconnect_worker import kernel
 from flexconnect_worker.packet import Head
+from flexconnect_worker.worker.journal import Journal
+from flexconnect_worker.worker.text import describe
 
 _PYTHON = (3, 10)
 _NEEDED = {"pyarrow": "16.1.0", "gooddata-flexconnect": "1.30.0"}
@@ -42,15 +45,25 @@ def check() -> None:
         )
 
 
-def load(about: Head, tell: Callable[[str, str], None]) -> tuple[dict[str, Any], Any]:
-    """The functions by name, and the context that they were given; raises whatever their modules raise."""
+def load(about: Head, journal: Journal, tell_health: Callable[[str, str], None]) -> dict[str, Any]:
+    """The functions by name; raises whatever their modules raise."""
     from gooddata_flexconnect.function.function_registry import FlexConnectFunctionRegistry  # noqa: PLC0415
 
-    from flexconnect_worker.worker import context  # noqa: PLC0415
+    from flexconnect_worker.worker import context, logs, tracing  # noqa: PLC0415
 
-    made = context.make(about, tell)
-    registry = FlexConnectFunctionRegistry().load(made, about.get("modules") or [])
-    return registry.functions, made
+    _set_up_logs(logs, journal, about.get("logging") or {})
+    made = context.make(about, tell_health)
+    logs.set_up_structlog(made.config.log_event_key_name)
+    tracing.set_up(made.config.otel_config)
+    return FlexConnectFunctionRegistry().load(made, about.get("modules") or []).functions
+
+
+def words(error: BaseException) -> str:
+    """What went wrong while loading, as the last line of what the vendor's server prints, without a well-known name."""
+    text = describe(error)
+    if isinstance(error, (ValueError, ImportError, Unloadable)) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def listing(functions: dict[str, Any]) -> Head:
@@ -65,14 +78,16 @@ def listing(functions: dict[str, Any]) -> Head:
             for name, function in functions.items()
         ],
         "versions": {"python": platform.python_version(), **{package: _version(package) for package in _NEEDED}},
-        "memory": kernel.proportional(_pid()) or kernel.resident(_pid()),
+        "memory": kernel.proportional(os.getpid()) or kernel.resident(os.getpid()),
     }
 
 
-def _pid() -> int:
-    import os  # noqa: PLC0415
-
-    return os.getpid()
+def _set_up_logs(logs: Any, journal: Journal, wanted: Head) -> None:
+    ini = wanted.get("ini")
+    try:
+        logs.set_up(journal, wanted.get("level") or "info", ini)
+    except Exception as error:
+        raise Unloadable(f"the logging configuration {ini} cannot be used: {describe(error)}") from error
 
 
 def _version(package: str) -> str | None:

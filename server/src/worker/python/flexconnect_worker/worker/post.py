@@ -1,35 +1,65 @@
 """A worker's own connection: what concerns all its slots."""
 
-import contextlib
+import gc
 import os
+import queue
+import signal
 import sys
 import threading
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from flexconnect_worker import packet
 from flexconnect_worker.packet import Head
-from flexconnect_worker.worker import functions
-from flexconnect_worker.worker.text import describe, dumps
+from flexconnect_worker.worker import functions, output
+from flexconnect_worker.worker.ending import Ending
+from flexconnect_worker.worker.journal import Journal
+from flexconnect_worker.worker.metrics import Metrics
+from flexconnect_worker.worker.running import Tasks
+from flexconnect_worker.worker.text import describe, dumps, trace
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+_GRACE = 5.0
+_LAST_WORDS = 1.0
+# A thread that computes lets others run after so long; Python's own default of 5 ms is felt by every small call.
+_TURN = 0.001
 
 
 class Post:
-    """Takes the server's packets and does what they say, on the main thread until the functions are loaded."""
+    """Reads the server's packets on a thread; modules are loaded, and the end is made, on the main thread.
+
+    So the end of the connection is noticed while a module loads, and code that wants the main thread (signal handlers)
+    has it.
+    """
 
     def __init__(self, about: Head) -> None:
         self._about = about
-        self._connection = packet.connect(about["socket"])
+        self._ending = Ending()
+        self._connection = self._ending.own(packet.connect(about["socket"]))
+        self._journal = Journal(self._connection)
+        output.install(self._journal)
+        self._metrics = Metrics(self._give_metrics)
         self._functions: dict[str, Any] = {}
+        self._tasks = Tasks()
         self._slots = 0
-        self._tasks: Any = None
-        self._context: Any = None
+        self._orders: queue.SimpleQueue[Head] = queue.SimpleQueue()
 
     def run(self) -> NoReturn:
         """Serves until the server ends or says `stop`."""
-        self._connection.send(
-            packet.pack(
-                {"op": "worker", "worker": self._about["worker"], "key": self._about["key"], "pid": os.getpid()}
-            )
-        )
+        sys.setswitchinterval(_TURN)
+        signal.signal(signal.SIGTERM, self._signalled)
+        signal.signal(signal.SIGINT, self._signalled)
+        self._ending.at_last(lambda: self._journal.finish(_LAST_WORDS))
+        self._send({"op": "worker", "worker": self._about["worker"], "key": self._about["key"], "pid": os.getpid()})
+        threading.Thread(target=self._read, name="flexconnect.post", daemon=True).start()
+        while True:
+            order = self._orders.get()
+            if order["op"] == "stop":
+                self._ending.in_order(order.get("time", _GRACE * 1000) / 1000)
+            self._load(order)
+
+    def _read(self) -> None:
         try:
             while True:
                 text, body, descriptor = packet.receive(self._connection)
@@ -38,61 +68,67 @@ class Post:
                     body = packet.whole(descriptor, int(head["body"]))
                 self._obey(head, body)
         except packet.Ended:
-            self._end("")
+            self._ending.at_once()
         except BaseException as error:  # noqa: BLE001
-            self._end(f"the worker broke: {type(error).__name__}: {describe(error)}")
+            self._ending.at_once(f"the worker cannot go on: {type(error).__name__}: {describe(error)}")
 
     def _obey(self, head: Head, body: bytes) -> None:
         match head["op"]:
             case "load":
-                self._load({**head, **packet.decode_fields(body)} if body else head)
+                self._orders.put({**head, **packet.decode_fields(body)} if body else head)
+            case "stop":
+                self._orders.put(head)
             case "slots":
                 self._add_slots(int(head["count"]))
             case "cancel":
-                self._tasks.cancel(head["task"])
+                self._tasks.cancel(str(head["task"]))
             case "drop":
                 stream = self._tasks.forget_stream(int(head["stream"]))
                 if stream is not None:
                     threading.Thread(target=stream.drop, name="flexconnect.drop", daemon=True).start()
-            case "stop":
-                self._end("")
+            case "metrics":
+                self._metrics.ask()
 
     def _load(self, about: Head) -> None:
         try:
             functions.check()
-            from flexconnect_worker.worker.running import Tasks  # noqa: PLC0415
-
-            self._functions, self._context = functions.load(about, self._tell_health)
-            self._tasks = Tasks()
+            self._functions = functions.load(about, self._journal, self._tell_health)
             body = dumps(functions.listing(self._functions))
         except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit included
             self._give_up(error)
+        # What modules made while they loaded stays as long as the process: no collection has to look at it.
+        gc.collect()
+        gc.freeze()
+        self._journal.flush()
         packet.send_pieces(self._connection, {"op": "loaded"}, [body], len(body))
 
     def _add_slots(self, count: int) -> None:
         from flexconnect_worker.worker.slot import Slot  # noqa: PLC0415
 
         while self._slots < count:
-            connection = packet.connect(self._about["socket"])
+            connection = self._ending.own(packet.connect(self._about["socket"]))
             connection.send(packet.pack({"op": "slot", "worker": self._about["worker"], "key": self._about["key"]}))
             self._slots += 1
-            Slot(connection, self._functions, self._tasks, self._end).start(self._slots)
+            slot = Slot(connection, self._functions, self._tasks, self._journal, self._ending)
+            slot.start(self._slots)
 
     def _tell_health(self, module: str, status: str) -> None:
-        self._connection.send(packet.pack({"op": "health", "module": module, "status": status}))
+        self._send({"op": "health", "module": str(module)[:256], "status": str(status)})
+
+    def _give_metrics(self, text: bytes) -> None:
+        packet.send_pieces(self._connection, {"op": "metrics"}, [text], len(text))
 
     def _give_up(self, error: BaseException) -> NoReturn:
-        head: Head = {"op": "unloadable", "message": describe(error), "advice": getattr(error, "advice", None)}
+        advice = getattr(error, "advice", None) if isinstance(error, functions.Unloadable) else None
+        head: Head = {"op": "unloadable", "message": functions.words(error), "advice": advice, "traceback": None}
         if not isinstance(error, functions.Unloadable):
-            from flexconnect_worker.worker.failure import trace  # noqa: PLC0415
-
             head["traceback"] = trace(error)
-        self._connection.send(packet.pack(head))
-        self._end("")
+        self._journal.flush()
+        self._send(head)
+        self._ending.in_order(_GRACE)
 
-    def _end(self, message: str) -> NoReturn:
-        if message:
-            with contextlib.suppress(Exception):
-                sys.stderr.write(f"{message}\n")
-                sys.stderr.flush()
-        os._exit(70 if message else 0)
+    def _send(self, head: Head) -> None:
+        self._connection.send(packet.pack(head))
+
+    def _signalled(self, number: int, _frame: "FrameType | None") -> None:
+        self._ending.in_order(_GRACE, number)

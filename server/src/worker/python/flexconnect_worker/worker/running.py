@@ -3,9 +3,10 @@
 import contextvars
 import threading
 from collections import OrderedDict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flexconnect_worker.worker.stream import Stream
+if TYPE_CHECKING:
+    from flexconnect_worker.worker.stream import Stream
 
 _MOST_EARLY = 1_024
 
@@ -50,7 +51,7 @@ class Tasks:
         self._running.pop(task.id, None)
 
     def cancel(self, id_: str) -> None:
-        """Cancels a task or its stream; calls `cancel` of its function, once, where it may block as long as it likes."""
+        """Cancels a task or its stream; calls `cancel` of its function, once, where it may block for ever."""
         task = self._running.get(id_)
         if task is None:
             with self._lock:
@@ -69,18 +70,18 @@ class Tasks:
         if task.instance is not None:
             threading.Thread(target=_ask, args=(task,), name="flexconnect.cancel", daemon=True).start()
 
-    def add_stream(self, stream: Stream) -> int:
+    def add_stream(self, stream: "Stream") -> int:
         """Keeps a stream; gives its number."""
         with self._lock:
             self._last_stream += 1
             self._streams[self._last_stream] = stream
             return self._last_stream
 
-    def stream(self, number: int) -> Stream | None:
+    def stream(self, number: int) -> "Stream | None":
         """The stream with a number, unless it has ended."""
         return self._streams.get(number)
 
-    def forget_stream(self, number: int) -> Stream | None:
+    def forget_stream(self, number: int) -> "Stream | None":
         """Takes a stream out."""
         with self._lock:
             return self._streams.pop(number, None)

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -10,11 +10,13 @@ import pyarrow as pa
 from flexconnect_worker import packet
 from flexconnect_worker.packet import Head
 from flexconnect_worker.worker import call
+from flexconnect_worker.worker.ending import Ending
 from flexconnect_worker.worker.failure import bad_argument, failure
+from flexconnect_worker.worker.journal import Journal
 from flexconnect_worker.worker.running import Task, Tasks
 from flexconnect_worker.worker.stream import Stream
 from flexconnect_worker.worker.table import Schemas, encode
-from flexconnect_worker.worker.text import dumps, loads
+from flexconnect_worker.worker.text import describe, dumps, loads
 
 _TABLE: Head = {"op": "table"}
 _TABLE_PREFIX = packet.prefixed(packet.encode(_TABLE))
@@ -27,13 +29,19 @@ class Slot:
     """Answers the server's `call` and `pull` packets, one after the other."""
 
     def __init__(
-        self, connection: socket.socket, functions: dict[str, Any], tasks: Tasks, end: Callable[[str], None]
+        self,
+        connection: socket.socket,
+        functions: dict[str, Any],
+        tasks: Tasks,
+        journal: Journal,
+        ending: Ending,
     ) -> None:
         self._connection = connection
         self._functions = functions
         self._tasks = tasks
         self._schemas = Schemas()
-        self._end = end
+        self._journal = journal
+        self._ending = ending
 
     def start(self, number: int) -> None:
         """Begins to serve on a thread of its own."""
@@ -45,9 +53,9 @@ class Slot:
             while True:
                 self._answer()
         except packet.Ended:
-            self._end("the server closed a slot")
+            self._ending.at_once()
         except BaseException as error:  # noqa: BLE001
-            self._end(f"a slot broke: {type(error).__name__}: {error}")
+            self._ending.at_once(f"a slot cannot go on: {type(error).__name__}: {describe(error)}")
 
     def _answer(self) -> None:
         text, body, descriptor = packet.receive(self._connection)
@@ -71,8 +79,7 @@ class Slot:
         try:
             result = call.run(function, task, head, body)
             if isinstance(result, pa.Table):
-                pieces, size = encode(result, self._schemas)
-                self._give_table(pieces, size)
+                self._give_table(*encode(result, self._schemas))
             else:
                 self._give_stream(task, result)
         except OSError as error:
@@ -86,6 +93,8 @@ class Slot:
             task.instance = None
 
     def _give_table(self, pieces: Sequence[Any], size: int) -> None:
+        if self._journal.waits:
+            self._journal.flush()
         if size <= packet.INLINE and len(pieces) < _FEW:
             self._connection.sendmsg([_TABLE_PREFIX, *pieces])
         else:
@@ -105,7 +114,7 @@ class Slot:
             return
         try:
             more = stream.pull(int(head["batches"]), int(head["bytes"]), head["time"] / 1000, self._give_batch)
-        except BaseException as error:  # noqa: BLE001 - as in a call
+        except BaseException as error:
             if isinstance(error, OSError) and self._broken():
                 raise
             self._tasks.forget_stream(number)
@@ -116,9 +125,13 @@ class Slot:
         self._connection.send(_REST if more else _END)
 
     def _give_batch(self, pieces: Sequence[Any], size: int) -> None:
+        if self._journal.waits:
+            self._journal.flush()
         packet.send_pieces(self._connection, {"op": "batch"}, pieces, size)
 
     def _fail(self, head: Head, body: bytes) -> None:
+        if self._journal.waits:
+            self._journal.flush()
         text = dumps(head)
         if len(text) + len(body) + 64 > packet.LIMIT or len(body) > packet.INLINE:
             packet.send_descriptor(self._connection, {**head, "body": len(body)}, packet.sealed([body], len(body)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from flexconnect_worker.worker import output
 from flexconnect_worker.worker.failure import Cancelled
 from flexconnect_worker.worker.table import Batches
 
@@ -61,7 +62,7 @@ class Stream:
             if self._dropped or self._reader is None:
                 return False
             try:
-                batch = self._context.run(self._reader.read_next_batch)
+                batch = self._context.run(_next, self._reader)
             except StopIteration:
                 return False
             pieces, count = self._batches.encode(batch)
@@ -78,3 +79,10 @@ class Stream:
             with contextlib.suppress(Exception):
                 self._context.run(reader.close)
             del reader
+
+
+def _next(reader: pa.RecordBatchReader) -> pa.RecordBatch:
+    try:
+        return reader.read_next_batch()
+    finally:
+        output.finish()

@@ -101,9 +101,8 @@ class Batches:
 
     def _check(self, batch: pa.RecordBatch) -> None:
         if not batch.schema.equals(self._schema, check_metadata=False):
-            raise pa.ArrowInvalid(
-                f"a batch has another schema than its stream: {_columns(batch.schema)} instead of {_columns(self._schema)}"
-            )
+            found, expected = _columns(batch.schema), _columns(self._schema)
+            raise pa.ArrowInvalid(f"a batch has another schema than its stream: {found} instead of {expected}")
 
 
 def _columns(schema: pa.Schema) -> str:

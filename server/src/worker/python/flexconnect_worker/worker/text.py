@@ -1,6 +1,9 @@
 """JSON and text in bounds: what user code makes may be of any size and hold anything."""
 
 import json
+import traceback
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 try:
@@ -10,6 +13,9 @@ except ImportError:
 
 MESSAGE = 4_096
 """The most characters of a message."""
+_FRAMES = 40
+_CAUSES = 5
+_OURS = str(Path(__file__).parent.parent)
 
 
 def clip(text: str, most: int = MESSAGE) -> str:
@@ -45,5 +51,25 @@ def describe(value: object) -> str:
         return f"<{type(value).__name__} without a text: {type(error).__name__}>"
 
 
+def trace(error: BaseException) -> str:
+    """The traceback of an error and its causes, without this package's own frames; in bounds, whatever the error is."""
+    parts: list[str] = []
+    seen: BaseException | None = error
+    for _ in range(_CAUSES):
+        if seen is None:
+            break
+        frames = traceback.StackSummary.extract(traceback.walk_tb(_theirs(seen.__traceback__)), limit=-_FRAMES)
+        text = clip("".join(frames.format()), 16_384)
+        parts.append(f"Traceback (most recent call last):\n{text}{type(seen).__name__}: {describe(seen)}\n")
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    return clip("\nwhile handling\n\n".join(reversed(parts)), 24_576)
+
+
 def _text(value: object) -> str:
     return describe(value)
+
+
+def _theirs(where: TracebackType | None) -> TracebackType | None:
+    while where is not None and where.tb_frame.f_code.co_filename.startswith(_OURS):
+        where = where.tb_next
+    return where
