@@ -17,6 +17,7 @@ Head: TypeAlias = dict[str, Any]
 
 _LENGTH = struct.Struct("<I")
 _DESCRIPTORS = socket.CMSG_SPACE(4 * array.array("i").itemsize)
+_CUT = socket.MSG_TRUNC | socket.MSG_CTRUNC
 _F_ADD_SEALS = 1033
 _SEAL_SHRINK_GROW_WRITE_SEAL = 0x2 | 0x4 | 0x8 | 0x1
 _MOST_VECTORS = 1024
@@ -45,17 +46,7 @@ def pack(head: Head, body: bytes = b"") -> bytes:
     return prefixed(encode(head)) + body
 
 
-def split(packet: bytes) -> tuple[bytes, bytes]:
-    """The head's JSON and the body of a packet."""
-    if len(packet) < _LENGTH.size:
-        raise Malformed(f"a packet of {len(packet)} bytes has no length of its head")
-    end = _LENGTH.size + _LENGTH.unpack_from(packet)[0]
-    if end > len(packet):
-        raise Malformed(f"a head of {end - _LENGTH.size} bytes in a packet of {len(packet)}")
-    return packet[_LENGTH.size : end], packet[end:]
-
-
-def decode(text: bytes) -> Head:
+def decode(text: bytes | bytearray) -> Head:
     """The head that a JSON text is."""
     try:
         head = json.loads(text)
@@ -66,7 +57,7 @@ def decode(text: bytes) -> Head:
     return head
 
 
-def decode_fields(text: bytes) -> Head:
+def decode_fields(text: bytes | bytearray) -> Head:
     """Fields of a head that are sent as a body."""
     try:
         fields = json.loads(text)
@@ -88,18 +79,26 @@ def connect(path: str) -> socket.socket:
     return connection
 
 
-def receive(connection: socket.socket) -> tuple[bytes, bytes, int | None]:
+def receive(connection: socket.socket) -> tuple[bytearray, bytearray, int | None]:
     """Waits for a packet: the head's JSON, the body, and a descriptor that the caller closes."""
-    packet, ancillary, flags, _ = connection.recvmsg(LIMIT, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
-    if not packet:
+    return receive_into(bytearray(LIMIT), connection)
+
+
+def receive_into(buffer: bytearray, connection: socket.socket) -> tuple[bytearray, bytearray, int | None]:
+    """As `receive`, with a buffer of `LIMIT` bytes that is used again and again."""
+    count, ancillary, flags, _ = connection.recvmsg_into((buffer,), _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+    if not count:
         raise Ended
     descriptors = _descriptors(ancillary) if ancillary else []
-    if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) or len(descriptors) > 1:
-        for descriptor in descriptors:
-            os.close(descriptor)
+    # A connection does not outlive what is malformed, nor do its descriptors: the process ends.
+    if flags & _CUT or len(descriptors) > 1:
         raise Malformed("a packet is too long or has more than one descriptor")
-    head, body = split(packet)
-    return head, body, descriptors[0] if descriptors else None
+    if count < _LENGTH.size:
+        raise Malformed(f"a packet of {count} bytes has no length of its head")
+    end = _LENGTH.size + _LENGTH.unpack_from(buffer)[0]
+    if end > count:
+        raise Malformed(f"a head of {end - _LENGTH.size} bytes in a packet of {count}")
+    return buffer[_LENGTH.size : end], buffer[end:count], descriptors[0] if descriptors else None
 
 
 def send_descriptor(connection: socket.socket, head: Head, descriptor: int) -> None:

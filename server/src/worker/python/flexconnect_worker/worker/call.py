@@ -1,5 +1,6 @@
 """Runs one call of a function."""
 
+import base64
 import contextvars
 from typing import Any
 
@@ -12,7 +13,7 @@ from flexconnect_worker.worker.running import CURRENT, Task
 from flexconnect_worker.worker.text import loads
 
 
-def parameters(body: bytes) -> dict[str, Any]:
+def parameters(body: bytes | bytearray) -> dict[str, Any]:
     """The parameters of a call: any falsy JSON value stands for none."""
     found = (loads(body) if body else None) or {}
     if not isinstance(found, dict):
@@ -20,22 +21,31 @@ def parameters(body: bytes) -> dict[str, Any]:
     return found
 
 
-def run(function: Any, task: Task, head: Head, body: bytes) -> pa.Table | pa.RecordBatchReader:
+def headers(head: Head) -> dict[str, list[Any]]:
+    """The headers of a call; those whose names end with -bin hold bytes, which are base64 in JSON."""
+    found: dict[str, list[Any]] = head.get("headers") or {}
+    for name in found:
+        if name.endswith("-bin"):
+            found[name] = [base64.b64decode(value) for value in found[name]]
+    return found
+
+
+def run(function: Any, task: Task, head: Head, body: bytes | bytearray) -> pa.Table | pa.RecordBatchReader:
     """Makes an object of the function's class and calls it, in a context of the call's own."""
     task.context = contextvars.copy_context()
     return task.context.run(_run, function, task, head, body)
 
 
-def _run(function: Any, task: Task, head: Head, body: bytes) -> pa.Table | pa.RecordBatchReader:
+def _run(function: Any, task: Task, head: Head, body: bytes | bytearray) -> pa.Table | pa.RecordBatchReader:
     CURRENT.set(task)
-    if task.trace:
+    if task.trace.get("traceparent"):
         tracing.enter(task.trace)
     try:
         given = parameters(body)
         task.instance = function.create()
         if task.cancelled:
             raise Cancelled
-        result = task.instance.call(parameters=given, columns=given.get("columns"), headers=head.get("headers") or {})
+        result = task.instance.call(parameters=given, columns=given.get("columns"), headers=headers(head))
     finally:
         output.finish()
     if task.cancelled:

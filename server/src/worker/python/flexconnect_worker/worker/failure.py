@@ -23,7 +23,7 @@ _KINDS: list[tuple[type[BaseException], str]] = [
 ]
 _FAILED = "There was an error while running task"
 _NO_INFO = "Call failed with error that does not contain ErrorInfo. The error message was: "
-_LARGEST_INFO = 65_536
+_LARGEST_INFO = 32_768
 
 
 class Cancelled(Exception):  # noqa: N818

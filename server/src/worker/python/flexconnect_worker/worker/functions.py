@@ -12,7 +12,7 @@ from typing import Any
 from flexconnect_worker import kernel
 from flexconnect_worker.packet import Head
 from flexconnect_worker.worker.journal import Journal
-from flexconnect_worker.worker.text import describe
+from flexconnect_worker.worker.text import describe, dumps, loads
 
 _PYTHON = (3, 10)
 _NEEDED = {"pyarrow": "16.1.0", "gooddata-flexconnect": "1.30.0"}
@@ -73,13 +73,20 @@ def listing(functions: dict[str, Any]) -> Head:
             {
                 "name": name,
                 "schema": base64.b64encode(function.Schema.serialize()).decode(),
-                "metadata": function.Metadata,
+                "metadata": _metadata(function),
             }
             for name, function in functions.items()
         ],
         "versions": {"python": platform.python_version(), **{package: _version(package) for package in _NEEDED}},
         "memory": kernel.proportional(os.getpid()) or kernel.resident(os.getpid()),
     }
+
+
+def _metadata(function: Any) -> Any:
+    try:
+        return loads(dumps(function.Metadata))
+    except ValueError:
+        return None
 
 
 def _set_up_logs(logs: Any, journal: Journal, wanted: Head) -> None:

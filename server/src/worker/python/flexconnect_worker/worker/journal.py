@@ -10,7 +10,7 @@ from collections import deque
 from typing import Any
 
 from flexconnect_worker.worker.running import CURRENT
-from flexconnect_worker.worker.text import clip, describe, dumps
+from flexconnect_worker.worker.text import clip, describe, dumps, fitting
 
 LONGEST = 8_192
 """The most characters of an event's text, or of one field's."""
@@ -124,7 +124,7 @@ def _encode(level: int, logger: str, event: str, fields: dict[str, Any] | None, 
     text = dumps(head)
     if len(text) > _LARGEST:
         head["fields"] = {"left_out": "the fields of this event are too large"}
-        text = dumps(head)
+        text = fitting(head, _LARGEST)
     return text
 
 

@@ -15,13 +15,14 @@ from flexconnect_worker.worker.ending import Ending
 from flexconnect_worker.worker.journal import Journal
 from flexconnect_worker.worker.metrics import Metrics
 from flexconnect_worker.worker.running import Tasks
-from flexconnect_worker.worker.text import describe, dumps, trace
+from flexconnect_worker.worker.text import describe, dumps, fitting, trace
 
 if TYPE_CHECKING:
     from types import FrameType
 
 _GRACE = 5.0
 _LAST_WORDS = 1.0
+_LARGEST_HEAD = 60_000
 # A thread that computes lets others run after so long; Python's own default of 5 ms is felt by every small call.
 _TURN = 0.001
 
@@ -62,17 +63,16 @@ class Post:
     def _read(self) -> None:
         try:
             while True:
-                text, body, descriptor = packet.receive(self._connection)
+                text, inline, descriptor = packet.receive(self._connection)
                 head = packet.decode(text)
-                if descriptor is not None:
-                    body = packet.whole(descriptor, int(head["body"]))
+                body = inline if descriptor is None else packet.whole(descriptor, int(head["body"]))
                 self._obey(head, body)
         except packet.Ended:
             self._ending.at_once()
         except BaseException as error:  # noqa: BLE001
             self._ending.at_once(f"the worker cannot go on: {type(error).__name__}: {describe(error)}")
 
-    def _obey(self, head: Head, body: bytes) -> None:
+    def _obey(self, head: Head, body: bytes | bytearray) -> None:
         match head["op"]:
             case "load":
                 self._orders.put({**head, **packet.decode_fields(body)} if body else head)
@@ -124,7 +124,7 @@ class Post:
         if not isinstance(error, functions.Unloadable):
             head["traceback"] = trace(error)
         self._journal.flush()
-        self._send(head)
+        self._connection.send(packet.prefixed(fitting(head, _LARGEST_HEAD)))
         self._ending.in_order(_GRACE)
 
     def _send(self, head: Head) -> None:

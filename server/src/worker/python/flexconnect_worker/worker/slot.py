@@ -16,13 +16,14 @@ from flexconnect_worker.worker.journal import Journal
 from flexconnect_worker.worker.running import Task, Tasks
 from flexconnect_worker.worker.stream import Stream
 from flexconnect_worker.worker.table import Schemas, encode
-from flexconnect_worker.worker.text import describe, dumps, loads
+from flexconnect_worker.worker.text import describe, fitting, loads
 
 _TABLE: Head = {"op": "table"}
 _TABLE_PREFIX = packet.prefixed(packet.encode(_TABLE))
 _REST = packet.pack({"op": "rest"})
 _END = packet.pack({"op": "end"})
 _FEW = 900
+_LARGEST_HEAD = 28_672
 
 
 class Slot:
@@ -40,6 +41,7 @@ class Slot:
         self._functions = functions
         self._tasks = tasks
         self._schemas = Schemas()
+        self._buffer = bytearray(packet.LIMIT)
         self._journal = journal
         self._ending = ending
 
@@ -58,10 +60,9 @@ class Slot:
             self._ending.at_once(f"a slot cannot go on: {type(error).__name__}: {describe(error)}")
 
     def _answer(self) -> None:
-        text, body, descriptor = packet.receive(self._connection)
+        text, inline, descriptor = packet.receive_into(self._buffer, self._connection)
         head = loads(text)
-        if descriptor is not None:
-            body = packet.whole(descriptor, head["body"])
+        body = inline if descriptor is None else packet.whole(descriptor, head["body"])
         if head["op"] == "call":
             self._call(head, body)
         elif head["op"] == "pull":
@@ -69,7 +70,7 @@ class Slot:
         else:
             raise packet.Malformed(f"a slot knows no '{head['op']}'")
 
-    def _call(self, head: Head, body: bytes) -> None:
+    def _call(self, head: Head, body: bytes | bytearray) -> None:
         task = Task(head["task"], head["function"], head.get("trace") or {})
         function = self._functions.get(task.function)
         if function is None:
@@ -90,7 +91,8 @@ class Slot:
             self._fail(*failure(error, task.id, task.cancelled))
         finally:
             self._tasks.end(task)
-            task.instance = None
+            # The context refers to the task: together they would wait for the collector.
+            task.instance = task.context = None
 
     def _give_table(self, pieces: Sequence[Any], size: int) -> None:
         if self._journal.waits:
@@ -132,11 +134,9 @@ class Slot:
     def _fail(self, head: Head, body: bytes) -> None:
         if self._journal.waits:
             self._journal.flush()
-        text = dumps(head)
-        if len(text) + len(body) + 64 > packet.LIMIT or len(body) > packet.INLINE:
-            packet.send_descriptor(self._connection, {**head, "body": len(body)}, packet.sealed([body], len(body)))
-        else:
-            self._connection.sendmsg([packet.prefixed(text), body])
+        if len(body) > packet.INLINE:
+            body = b""
+        self._connection.sendmsg([packet.prefixed(fitting(head, _LARGEST_HEAD)), body])
 
     def _broken(self) -> bool:
         """Whether an error came from the connection, not from the function."""

@@ -25,7 +25,7 @@ def clip(text: str, most: int = MESSAGE) -> str:
     return text.encode("utf-8", "replace").decode() if not text.isascii() else text
 
 
-def loads(data: bytes) -> Any:
+def loads(data: bytes | bytearray) -> Any:
     """What a JSON text stands for, as the vendor's server reads it."""
     return orjson.loads(data) if orjson is not None else json.loads(data)
 
@@ -41,6 +41,16 @@ def dumps(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":"), default=_text, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError):
         return json.dumps(_text(value)).encode()
+
+
+def fitting(head: dict[str, Any], most: int) -> bytes:
+    """The JSON of a head, its longest texts cut until it is small enough: in JSON a character may be six."""
+    text = dumps(head)
+    while len(text) > most:
+        name = max(head, key=lambda name: len(head[name]) if isinstance(head[name], str) else 0)
+        head = {**head, name: clip(head[name], len(head[name]) // 4)}
+        text = dumps(head)
+    return text
 
 
 def describe(value: object) -> str:
