@@ -1,5 +1,6 @@
 """The server's side: a socket, a host, workers and slots to speak with."""
 
+import json
 import os
 import queue
 import secrets
@@ -11,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from harness.wire import Packet, Wire
+from harness.wire import INLINE, Packet, Wire
 
 PACKAGE = Path(__file__).parents[3] / "server/src/worker/python/flexconnect_worker"
 FUNCTIONS = Path(__file__).parents[1] / "functions"
@@ -44,6 +45,12 @@ class Inbox:
             if packet.op in ops:
                 return packet
             self._kept.append(packet)
+
+    def kept(self, op: str) -> list[Packet]:
+        """The packets of a kind that nobody has waited for until now."""
+        found = [packet for packet in self._kept if packet.op == op]
+        self._kept = [packet for packet in self._kept if packet.op != op]
+        return found
 
     def ended(self) -> list[Packet]:
         """Waits for the end of the connection; what came before."""
@@ -118,7 +125,12 @@ class Worker:
             "tracing": {},
             "threads": 4,
         }
-        self.inbox.send("load", **(about | fields))
+        about |= fields
+        text = json.dumps(about).encode()
+        if len(text) > INLINE:
+            self.inbox.send("load", text)
+        else:
+            self.inbox.send("load", **about)
         return self.inbox.next("loaded", "unloadable")
 
     def open_slots(self, count: int) -> list[Slot]:
@@ -150,9 +162,10 @@ class Worker:
 class Server:
     """A listening socket and the host that is started beside it."""
 
-    def __init__(self, folder: Path, python: str = sys.executable) -> None:
+    def __init__(self, folder: Path, python: str = sys.executable, *, once: bool = True) -> None:
         self.path = folder / "server.sock"
         self.python = python
+        self._options = ["--once"] if once else []
         self._workers = 0
         self._waiting: list[tuple[Packet, Wire]] = []
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -171,10 +184,10 @@ class Server:
     ) -> None:
         self.close()
 
-    def start_host(self, *options: str, **variables: str) -> Inbox:
+    def start_host(self, **variables: str) -> Inbox:
         """Starts the host, as the server does, and waits for its first packet."""
         environment = os.environ | {"PYTHONPATH": str(FUNCTIONS)} | variables
-        command = [self.python, "-I", str(PACKAGE), "host", "--socket", str(self.path), *(options or ("--once",))]
+        command = [self.python, "-I", str(PACKAGE), "host", "--socket", str(self.path), *self._options]
         self.process = subprocess.Popen(command, env=environment)
         return self.meet_host()
 
@@ -223,6 +236,6 @@ class Server:
         if hasattr(self, "host"):
             self.host.wire.socket.shutdown(socket.SHUT_RDWR)
         if self.process is not None:
-            if "--once" not in self.process.args:
+            if not self._options:
                 self.process.terminate()
             self.process.wait(PATIENCE)

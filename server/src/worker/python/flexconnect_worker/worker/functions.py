@@ -52,8 +52,8 @@ def load(about: Head, journal: Journal, tell_health: Callable[[str, str], None])
     from flexconnect_worker.worker import context, logs, tracing  # noqa: PLC0415
 
     _set_up_logs(logs, journal, about.get("logging") or {})
+    logs.set_up_structlog((about.get("server") or {}).get("log_event_key_name") or "event")
     made = context.make(about, tell_health)
-    logs.set_up_structlog(made.config.log_event_key_name)
     tracing.set_up(made.config.otel_config)
     return FlexConnectFunctionRegistry().load(made, about.get("modules") or []).functions
 

@@ -73,12 +73,19 @@ class Stream:
                 return True
 
     def _close(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
+        if self._reader is not None:
+            readers, self._reader = [self._reader], None
             # The end of a generator is the function's code too: it may raise, and nobody is left to be told.
-            with contextlib.suppress(Exception):
-                self._context.run(reader.close)
-            del reader
+            with contextlib.suppress(BaseException):
+                self._context.run(_end, readers)
+
+
+def _end(readers: list[pa.RecordBatchReader]) -> None:
+    # A generator ends with the last reference to it, which has to go here, where it belongs to its task.
+    try:
+        readers.pop().close()
+    finally:
+        output.finish()
 
 
 def _next(reader: pa.RecordBatchReader) -> pa.RecordBatch:

@@ -18,11 +18,20 @@ class Pieces:
     def __init__(self) -> None:
         self.list: list[Any] = []
         self.size = 0
+        self._left_out = 0
 
     def write(self, piece: Any) -> None:
         """Takes the next piece."""
+        if self._left_out:
+            # A writer writes in whole messages, and in pieces that do not cross them.
+            self._left_out -= len(piece)
+            return
         self.list.append(piece)
         self.size += len(piece)
+
+    def leave_out(self, count: int) -> None:
+        """Forgets the next bytes: the writer begins with the schema, which has been sent."""
+        self._left_out = count
 
     def flush(self) -> None:
         """There is nothing to do."""
@@ -93,8 +102,7 @@ class Batches:
             self._writer = pa.RecordBatchStreamWriter(
                 pa.PythonFile(self._pieces, mode="w"), self._schema, options=_OPTIONS
             )
-            self._writer.write_table(self._schema.empty_table())
-            self._pieces.take()
+            self._pieces.leave_out(len(self.message))
         self._check(batch)
         self._writer.write_batch(batch)
         return self._pieces.take()

@@ -1,0 +1,146 @@
+"""Loading: what a worker tells of its functions, or why it has none."""
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from harness.events import event
+from harness.server import FUNCTIONS, Server, Worker
+
+
+def _asked(worker: Worker, question: str) -> str:
+    answer = worker.slots[0].call("Context", json.dumps({"question": question}).encode())
+    return answer.table().column("answer")[0].as_py()
+
+
+def test_functions_are_listed(server: Server) -> None:
+    worker = server.start_worker()
+    loaded = worker.load("plain", "strange_metadata")
+    assert loaded.op == "unloadable"
+    assert worker.exited()["code"] == 0
+    loaded = server.start_worker().load("plain")
+    body = json.loads(loaded.body)
+    assert [function["name"] for function in body["functions"]] == ["Tiny", "Wide", "Given", "Odd"]
+    assert body["functions"][0]["metadata"] == {"any": ["json", 1]}
+    schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(body["functions"][0]["schema"])))
+    assert schema.names == ["id", "name", "value"]
+    assert set(body["versions"]) == {"python", "pyarrow", "gooddata-flexconnect"}
+    assert body["memory"] > 10_000_000
+
+
+def test_metadata_that_json_cannot_tell_becomes_text(server: Server) -> None:
+    body = json.loads(server.start_worker().load("strange_metadata").body)
+    assert body["functions"][1]["metadata"] == {"when": "<class 'object'>", "1": "one"}
+
+
+def test_no_modules_are_no_functions(server: Server) -> None:
+    assert json.loads(server.start_worker().load().body)["functions"] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
+        (
+            "no_name",
+            "FlexConnect function implemented in class Nameless does not specify name or specifies an empty name.",
+        ),
+        ("no_schema", "FlexConnect function 'Shapeless' implemented in class Shapeless does not specify schema."),
+        (
+            "twice",
+            "FlexConnect function implemented in class Again specifies same name as already registered fun from class "
+            "Tiny.",
+        ),
+        ("failing_load", "KeyError: 'api_key'"),
+        ("exiting", "SystemExit: no licence"),
+    ],
+)
+def test_what_cannot_be_loaded_is_told_in_the_vendors_words(server: Server, module: str, message: str) -> None:
+    worker = server.start_worker()
+    told = worker.load(module)
+    assert told.op == "unloadable"
+    assert told.head["message"] == message
+    assert told.head["advice"] is None
+    assert told.head["traceback"].startswith("Traceback (most recent call last):\n")
+    assert "flexconnect_worker" not in told.head["traceback"]
+    assert worker.exited()["code"] == 0
+
+
+def test_an_interpreter_without_packages_gets_the_command_that_mends_it(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    python = str(tmp_path / "bare/bin/python")
+    with Server(tmp_path, python) as server:
+        server.start_host()
+        told = server.start_worker().load("plain")
+    assert told.op == "unloadable"
+    assert told.head["message"].startswith("pyarrow is not installed and gooddata-flexconnect is not installed in ")
+    assert told.head["advice"].startswith(f"{python} -m pip install --upgrade 'pyarrow>=")
+
+
+def test_packages_that_are_too_old_are_named(tmp_path: Path) -> None:
+    old = tmp_path / "pyarrow-1.2.3.dist-info"
+    old.mkdir()
+    (old / "METADATA").write_text("Metadata-Version: 2.1\nName: pyarrow\nVersion: 1.2.3\n")
+    with Server(tmp_path) as server:
+        server.start_host(PYTHONPATH=f"{tmp_path}:{FUNCTIONS}")
+        told = server.start_worker().load("plain")
+    assert told.head["message"].startswith("pyarrow 1.2.3 is older than ")
+
+
+def test_on_load_gets_the_settings_and_the_configuration(tmp_path: Path, server: Server) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text('[sales]\nurl = "from the file"\nTOKEN = "kept"\n[sales.deep]\na = 1\n[server]\nlisten_port = 9\n')
+    filler = {"text": "x" * 100_000}
+    worker = server.ready(
+        "contextual",
+        files=[str(file)],
+        settings={"sales": {"url": "sent", "deep": {"b": 2}}, "filler": filler},
+        server={"task_threads": 7, "otel_config": None, "field_of_the_future": 1, "authentication_method": "token"},
+        location="grpc+tls://example.com:17001",
+    )
+    assert worker.inbox.next("health").head == {"op": "health", "module": "contextual", "status": "ok"}
+    assert _asked(worker, "ctx.settings.get('sales.url'), ctx.settings['sales'].token") == "('sent', 'kept')"
+    assert _asked(worker, "dict(ctx.settings.sales.deep)") == "{'a': 1, 'b': 2}"
+    assert _asked(worker, "len(ctx.settings.get('filler.text'))") == "100000"
+    assert _asked(worker, "ctx.config.task_threads, ctx.config.authentication_method.value") == "(7, 'token')"
+    assert _asked(worker, "ctx.location.uri") == "b'grpc+tls://example.com:17001'"
+    assert _asked(worker, "ctx.task_executor.get_task_submitted_timestamp('unknown')") == "None"
+
+
+def test_a_large_load_comes_as_a_body(server: Server) -> None:
+    worker = server.start_worker()
+    fields = {"modules": ["plain"], "settings": {"a": {"b": "x" * 200_000}}, "server": {}}
+    worker.inbox.send("load", json.dumps(fields).encode())
+    assert worker.inbox.next("loaded", "unloadable").op == "loaded"
+
+
+def test_environment_variables_are_settings(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        server.start_host(GOODDATA_FLIGHT_SALES__LIMIT="@int 5")
+        assert _asked(server.ready("contextual"), "ctx.settings.get('sales.limit')") == "5"
+
+
+def test_levels_come_from_the_logging_file(tmp_path: Path, server: Server) -> None:
+    ini = tmp_path / "logging.ini"
+    ini.write_text(
+        "[loggers]\nkeys=root,talking\n[handlers]\nkeys=console,file\n[formatters]\nkeys=plain\n"
+        "[logger_root]\nlevel=ERROR\nhandlers=console,file\n[logger_talking]\nlevel=DEBUG\nhandlers=\n"
+        "qualname=talking\n[handler_console]\nclass=StreamHandler\nargs=(sys.stderr,)\n"
+        f"[handler_file]\nclass=FileHandler\nargs=({str(tmp_path / 'out.log')!r},)\nformatter=plain\n"
+        "[formatter_plain]\nformat=%(name)s %(message)s\n"
+    )
+    worker = server.ready("talking", logging={"level": "info", "ini": str(ini)})
+    worker.slots[0].call("Talk", b'{"what": "structured"}')
+    worker.slots[0].call("Talk", b'{"what": "debug"}')
+    detail = event(worker, "")
+    assert (detail["event"], detail["level"], detail["logger"]) == ("a detail", "debug", "talking")
+    assert (tmp_path / "out.log").read_text() == "talking a detail\n"
+
+
+def test_a_logging_file_that_is_not_there_is_named(server: Server) -> None:
+    told = server.start_worker().load("plain", logging={"level": "info", "ini": "/nowhere/logging.ini"})
+    assert told.head["message"].startswith("the logging configuration /nowhere/logging.ini cannot be used")
