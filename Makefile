@@ -29,7 +29,7 @@ programs:
 	@cargo build --workspace --all-targets
 
 test-unit: programs ## Unit and property tests, and each crate against real sockets and processes
-	@tests/setup data
+	@tests/setup data python
 	cargo test --workspace
 
 test-demo: programs ## The demo, as a test

@@ -68,6 +68,7 @@ mod reload;
 pub mod task;
 pub mod telemetry;
 pub mod testing;
+mod worker;
 
 pub use arrow;
 pub use arrow_flight;
@@ -84,5 +85,6 @@ pub use function::{
     Call, DataSourceMessage, ExecutionContext, FlexConnectFunction, HeaderValue, Headers, LoadContext, Projection,
     context, from_fn,
 };
-pub use task::{FunctionError, Output, RecordBatchStream, Table, TaskContext, TaskId, Work};
+pub use task::{Encoded, FunctionError, Output, RecordBatchStream, Table, TaskContext, TaskId, Work};
 pub use telemetry::Metrics;
+pub use worker::PythonError;

@@ -1,6 +1,8 @@
 //! What `/live` and `/ready` say.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
@@ -17,6 +19,10 @@ pub struct Health {
     phase: watch::Receiver<Phase>,
     pulses: Vec<Pulse>,
     modules: Modules,
+    /// Whether there should be worker processes that take calls, and is none.
+    lacks_workers: Arc<AtomicBool>,
+    /// How many worker processes are in each state.
+    workers: Arc<Mutex<BTreeMap<&'static str, usize>>>,
 }
 
 impl Health {
@@ -27,6 +33,8 @@ impl Health {
             phase,
             pulses,
             modules: Modules::default(),
+            lacks_workers: Arc::default(),
+            workers: Arc::default(),
         }
     }
 
@@ -34,6 +42,18 @@ impl Health {
     #[must_use]
     pub fn module(&self, name: &str) -> HealthModule {
         HealthModule::new(name, self.modules.clone())
+    }
+
+    /// Says whether a worker process takes calls, where functions need one, and how many are in each state.
+    pub(crate) fn set_workers(&self, up: bool, states: BTreeMap<&'static str, usize>) {
+        self.lacks_workers.store(!up, Ordering::Release);
+        *self.workers.lock().unwrap_or_else(PoisonError::into_inner) = states;
+    }
+
+    /// How many worker processes are in each state; empty where functions need none.
+    #[must_use]
+    pub fn workers(&self) -> BTreeMap<&'static str, usize> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether every part lives and every module is well. A server that starts or drains is alive.
@@ -46,7 +66,10 @@ impl Health {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         match self.phase() {
-            Phase::Serving => self.stuck().is_none() && !self.modules.is_unhealthy(SERVER),
+            Phase::Serving => {
+                let lacks_workers = self.lacks_workers.load(Ordering::Acquire);
+                self.stuck().is_none() && !self.modules.is_unhealthy(SERVER) && !lacks_workers
+            }
             Phase::Starting | Phase::LameDuck | Phase::Closing | Phase::Stopped => false,
         }
     }
@@ -102,6 +125,15 @@ mod tests {
         let health = health(Phase::Serving, vec![Pulse::new("living"), dead]);
         assert_eq!((health.is_live(), health.is_ready()), (false, false));
         assert_eq!(health.ailing().as_deref(), Some("dead"));
+    }
+
+    #[test]
+    fn without_a_worker_nothing_is_ready() {
+        let health = health(Phase::Serving, vec![]);
+        health.set_workers(false, BTreeMap::new());
+        assert_eq!((health.is_live(), health.is_ready()), (true, false));
+        health.set_workers(true, BTreeMap::from([("ready", 1)]));
+        assert!(health.is_ready());
     }
 
     #[rstest]

@@ -56,6 +56,7 @@ impl Status {
             "ready": self.health.is_ready(),
             "ailing": self.health.ailing(),
             "modules": self.health.modules(),
+            "workers": self.health.workers(),
             "started_at": timestamp(self.started_at),
             "uptime_sec": rounded(self.started.elapsed()),
             "last_call_at": since_last_call.and_then(|since| timestamp(SystemTime::now() - since)),

@@ -21,12 +21,17 @@ impl Server {
     /// are not loaded, and issuers of tokens are not asked.
     pub(crate) async fn check(self, config: &Config) -> Findings {
         let Config {
-            server, flexconnect, ..
+            server,
+            flexconnect,
+            python,
+            ..
         } = config;
         let mut found = Findings::default();
         let brings_verifier = self.verifier.is_there();
         match Checked::new(self.serves) {
             Err(error) => found.errors.push(error),
+            // What the modules have is not known before they are loaded.
+            Ok(Checked::Functions(_)) if !python.modules.is_empty() => {}
             Ok(Checked::Functions(registry)) => found.doubts.extend(idle_limits(&flexconnect.limits, &registry)),
             // Whatever it runs may be limited.
             Ok(Checked::Methods(_)) => {}

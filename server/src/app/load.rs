@@ -7,9 +7,10 @@ use futures::FutureExt as _;
 
 use super::StartError;
 use super::builder::{Factory, Serves};
-use crate::config::{FlexConnectSection, FunctionLimits};
+use crate::config::{FlexConnectSection, FunctionLimits, PythonSection};
 use crate::flight::{FlexConnect, FlightMethods, ServerContext, Settings};
 use crate::function::{FunctionError, LoadContext, Registry};
+use crate::worker::{Python, Setting};
 
 /// What a server serves, as far as it can be checked before anything is opened.
 pub(super) enum Checked {
@@ -25,15 +26,17 @@ impl Checked {
         })
     }
 
-    /// The methods to serve. May take as long as functions take to load.
+    /// The methods to serve, and the workers that functions in Python need. May take as long as functions take to load.
     pub(super) async fn load(
         self,
         load: &LoadContext,
         context: ServerContext,
         flexconnect: FlexConnectSection,
-    ) -> Result<Arc<dyn FlightMethods>, StartError> {
+        python: Setting<'_>,
+    ) -> Result<(Arc<dyn FlightMethods>, Option<Python>), StartError> {
         match self {
             Self::Functions(registry) => {
+                let (registry, python) = with_python(registry, python).await?;
                 for doubt in idle_limits(&flexconnect.limits, &registry) {
                     tracing::warn!(advice = doubt, "config_warning");
                 }
@@ -47,17 +50,40 @@ impl Checked {
                 let settings = Settings {
                     polling_interval: flexconnect.polling_interval,
                 };
-                Ok(Arc::new(FlexConnect::new(registry, settings)))
+                Ok((Arc::new(FlexConnect::new(registry, settings)), python))
             }
             Self::Methods(make) => {
+                if !python.python.modules.is_empty() {
+                    let advice = "flexconnect.functions has no effect: this program has Flight methods of its own";
+                    tracing::warn!(advice, "config_warning");
+                }
                 let making = AssertUnwindSafe(async move { make(context).await }).catch_unwind();
                 let outcome = making
                     .await
                     .unwrap_or_else(|_| Err(FunctionError::failed("it panicked")));
                 let methods = outcome.map_err(StartError::Service)?;
                 tracing::info!("rpc_enabled");
-                Ok(methods)
+                Ok((methods, None))
             }
+        }
+    }
+}
+
+/// The functions of this program and those of Python modules, if there are any, with the workers that run them.
+pub(crate) async fn with_python(
+    registry: Registry,
+    setting: Setting<'_>,
+) -> Result<(Registry, Option<Python>), StartError> {
+    let PythonSection { modules, .. } = setting.python;
+    if modules.is_empty() {
+        return Ok((registry, None));
+    }
+    let (python, functions) = Python::start(setting).await?;
+    match registry.with_python(functions) {
+        Ok(registry) => Ok((registry, Some(python))),
+        Err(error) => {
+            python.stop().await;
+            Err(error.into())
         }
     }
 }

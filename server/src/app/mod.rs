@@ -3,7 +3,7 @@
 mod announce;
 mod builder;
 pub(crate) mod check;
-mod load;
+pub(crate) mod load;
 mod running;
 
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use crate::memory::{self, ResultBytes, Room, Spill, SpillError, System};
 use crate::net::{self, Advertised, BindError, TlsError};
 use crate::task::{Limits, Tasks};
 use crate::telemetry::Metrics;
+use crate::worker::{PythonError, Setting};
 use load::Checked;
 
 /// Why a server does not start.
@@ -62,6 +63,9 @@ pub enum StartError {
     /// The service could not be made.
     #[error("the service failed to start: {0}")]
     Service(FunctionError),
+    /// Functions in Python cannot be served.
+    #[error(transparent)]
+    Python(#[from] PythonError),
     /// A command is about functions, and there is a service instead.
     #[error("this program has Flight methods of its own and no functions: use its `start` command")]
     NoFunctions,
@@ -76,6 +80,7 @@ impl Server {
         let Config {
             server,
             flexconnect,
+            python,
             tables,
             effective,
             origin,
@@ -132,6 +137,7 @@ impl Server {
         let dispatcher = Dispatcher::new(context.clone());
         let max_request_bytes = server.answers.max_request_bytes.map_or(result_bytes, saturating);
         let guarded = flight::service(dispatcher.clone(), max_request_bytes, server.answers.reflection);
+        let setting = Setting::new(&python, &server, &tables, &location).shown_by(metrics.clone(), health.clone());
         let service = Fork {
             prefix: flight::HEALTH,
             matching: Some(flight::health(health, phases.clone())),
@@ -147,7 +153,7 @@ impl Server {
             listener,
             tls,
             service,
-            server.connections,
+            server.connections.clone(),
             metrics,
             phases,
             flight_pulse,
@@ -155,8 +161,9 @@ impl Server {
         let accepting = AbortOnDropHandle::new(accepting);
         let beating = AbortOnDropHandle::new(tokio::spawn(beat(tasks.clone(), tasks_pulse)));
 
-        let load = LoadContext::new(tables, location.clone());
-        dispatcher.serve(serves.load(&load, context, flexconnect).await?);
+        let load = LoadContext::new(tables.clone(), location.clone());
+        let (methods, python) = serves.load(&load, context, flexconnect, setting).await?;
+        dispatcher.serve(methods);
         phase.send_replace(Phase::Serving);
         Ok(Running {
             address,
@@ -168,6 +175,7 @@ impl Server {
             accepting,
             _beating: beating,
             _following: following,
+            python,
         })
     }
 }

@@ -8,6 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::DrainSettings;
 use crate::drain::{self, Calls, Pending, Phase};
 use crate::task::{Load, Tasks};
+use crate::worker::Python;
 
 /// A server that serves. Dropping it closes the Flight port and cuts calls off; [`Running::drain`] ends it in order.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Running {
     pub(super) accepting: AbortOnDropHandle<()>,
     pub(super) _beating: AbortOnDropHandle<()>,
     pub(super) _following: AbortOnDropHandle<()>,
+    /// The workers of functions in Python.
+    pub(super) python: Option<Python>,
 }
 
 impl Running {
@@ -49,6 +52,9 @@ impl Running {
         let left = drain::drain(&self.phase, &self.tasks, &self.calls, self.drain).await;
         // It ends by itself, since the phase is `Stopped`.
         let _ = self.accepting.await;
+        if let Some(python) = self.python {
+            python.stop().await;
+        }
         tracing::info!("server_main_finished");
         left
     }

@@ -12,10 +12,12 @@ use super::remote::{self, Listed, ServerArguments};
 use super::rows::new_table;
 use super::terminal::harmless;
 use super::{ConfigArguments, Outcome};
-use crate::app::Server;
+use crate::app::load::with_python;
+use crate::app::{Server, StartError};
 use crate::config::Config;
 use crate::function::{LoadContext, Registry};
 use crate::net;
+use crate::worker::Setting;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -46,8 +48,7 @@ pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
     } else {
         let config = super::quiet_start(arguments.config)?;
         let registry = server.into_registry()?;
-        runtime.block_on(load(&registry, config))?;
-        of_registry(&registry)
+        runtime.block_on(load(registry, config))?
     };
     let text = match arguments.format {
         Format::Table => sections(&functions, io::stdout().is_terminal()),
@@ -58,9 +59,15 @@ pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
 }
 
 /// Functions are loaded first: one that could not start is told here and not listed.
-async fn load(registry: &Registry, config: Config) -> Result<(), crate::function::LoadError> {
+async fn load(registry: Registry, config: Config) -> Result<Vec<Listed>, StartError> {
     let location = net::location(&config.server.advertise, config.server.tls.is_some());
-    registry.load(&LoadContext::new(config.tables, location)).await
+    let (registry, python) = with_python(registry, Setting::alone(&config, &location)).await?;
+    let loaded = registry.load(&LoadContext::new(config.tables, location)).await;
+    if let Some(python) = python {
+        python.stop().await;
+    }
+    loaded?;
+    Ok(of_registry(&registry))
 }
 
 fn of_registry(registry: &Registry) -> Vec<Listed> {

@@ -1,6 +1,7 @@
 //! `start`: runs the server until a signal.
 
 use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -18,13 +19,20 @@ use crate::telemetry::{self, Style, spans};
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigArguments,
+    /// What is served, as the vendor's server asks for it: FlexConnect functions, and nothing else.
+    #[arg(long, value_name = "MODULE", value_parser = ["gooddata_flexconnect"])]
+    methods_provider: Option<String>,
+    /// A file that steers Python's logging in functions (INI, as `logging.config.fileConfig` reads it).
+    #[arg(long, value_name = "FILE")]
+    logging_config: Option<PathBuf>,
     /// Readable logs instead of JSON, coloured on a terminal.
     #[arg(long)]
     dev_log: bool,
 }
 
 pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
-    let (config, warnings) = arguments.config.load()?;
+    let (mut config, warnings) = arguments.config.load()?;
+    config.python.logging_config = arguments.logging_config;
     let style = if arguments.dev_log {
         Style::Readable {
             colour: io::stderr().is_terminal(),

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::layers::{Inputs, merge};
 use super::report::{Findings, Mistakes, Warning};
-use super::sections::{self, Authentication, FlexConnectSection, ServerSection, TokenVerification};
+use super::sections::{self, Authentication, FlexConnectSection, PythonSection, ServerSection, TokenVerification};
 use super::tree::Table;
 use super::{files, schema, survey};
 
@@ -18,6 +18,8 @@ pub struct Config {
     pub server: ServerSection,
     /// `[flexconnect]`.
     pub flexconnect: FlexConnectSection,
+    /// `[python]`, and the modules of `[flexconnect]`.
+    pub python: PythonSection,
     /// All tables as functions may read them; the server's own secrets are left out.
     pub tables: serde_json::Map<String, serde_json::Value>,
     /// All settings of the server that have a value, by section, for the log: secrets are hidden.
@@ -32,6 +34,7 @@ impl fmt::Debug for Config {
         let Self {
             server,
             flexconnect,
+            python,
             tables,
             effective: _,
             origin,
@@ -40,6 +43,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("server", server)
             .field("flexconnect", flexconnect)
+            .field("python", python)
             .field("tables", &sections)
             .field("origin", origin)
             .finish()
@@ -66,10 +70,11 @@ pub(super) fn assemble(
 ) -> Result<(Config, Vec<Warning>), Mistakes> {
     let settings = merge(files, inputs, &mut findings);
     match sections::resolve(&settings, &inputs.machine_name, &mut findings) {
-        Ok((server, flexconnect)) if findings.mistakes.is_empty() => {
+        Ok((server, flexconnect, python)) if findings.mistakes.is_empty() => {
             let config = Config {
                 server,
                 flexconnect,
+                python,
                 tables: tables_for_functions(&settings),
                 effective: survey::effective(&settings),
                 origin: Origin::new(inputs.clone()),

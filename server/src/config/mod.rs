@@ -29,8 +29,8 @@ pub use reference::reference;
 pub use report::{Mistake, Mistakes, Warning};
 pub use sections::{
     AnswerSettings, Authentication, ConnectionSettings, DrainSettings, FlexConnectSection, FunctionLimit,
-    FunctionLimits, HostPort, JwtSettings, KeySet, LogSettings, Pem, PemText, ServerSection, SpillSettings,
-    TaskSettings, Tls, TokenHeader, TokenVerification, TraceExporter, TraceKeys, TraceSettings,
+    FunctionLimits, HostPort, JwtSettings, KeySet, LogSettings, Pem, PemText, PythonSection, ServerSection,
+    SpillSettings, TaskSettings, Tls, TokenHeader, TokenVerification, TraceExporter, TraceKeys, TraceSettings,
 };
 pub use setting::Unwritten;
 pub use source::Source;

@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{ExecutionContext, FunctionError, Headers};
@@ -24,6 +25,8 @@ pub struct Call {
     /// Cancelled when the caller cancels, or when the call's deadline passes. A call that does not end within a few
     /// seconds after that is dropped at its next await.
     pub cancelled: CancellationToken,
+    /// When the call is cancelled at the latest.
+    pub deadline: Option<Instant>,
 }
 
 impl Call {
@@ -38,6 +41,7 @@ impl Call {
             headers: Headers::default(),
             identity: Identity::default(),
             cancelled: CancellationToken::new(),
+            deadline: None,
         }
     }
 

@@ -32,6 +32,7 @@ impl Output {
     pub fn with_messages(self, messages: &[DataSourceMessage]) -> Result<Self, FunctionError> {
         let schema = attach(self.schema(), messages)?;
         Ok(match self {
+            encoded @ Self::Encoded(_) => Self::stream(schema, encoded.into_batches()),
             Self::Table(table) => Self::table(schema, table.batches().to_vec()),
             Self::Stream(stream) => Self::stream(schema, stream),
         })

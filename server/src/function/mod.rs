@@ -28,7 +28,7 @@ pub(crate) use run::{FunctionCall, start};
 
 use crate::task::TaskId;
 pub(crate) use crate::task::panicked;
-pub use crate::task::{FunctionError, Output, RecordBatchStream, Table};
+pub use crate::task::{Encoded, FunctionError, Output, RecordBatchStream, Table};
 
 /// A function that GoodData calls as if it were a table.
 ///

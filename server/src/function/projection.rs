@@ -73,6 +73,8 @@ impl Output {
         }
         let projected = Arc::new(schema.project(&projection.indices)?);
         match self {
+            // Whether it is a table or a stream is not lost on the way: who projects is a function in this process.
+            encoded @ Self::Encoded(_) => Self::Stream(encoded.into_batches()).project(projection),
             Self::Table(table) => {
                 let batches = table.batches().iter().map(|batch| projection.apply(batch));
                 Ok(Self::table(projected, batches.collect::<Result<_, _>>()?))

@@ -13,9 +13,12 @@ use serde_json::Value;
 
 use super::{FlexConnectFunction, FunctionError, LoadContext};
 use crate::ipc::SchemaMessage;
+use crate::worker::PythonFunction;
 
 /// A function whose name, columns and metadata were found good.
 pub struct RegisteredFunction {
+    /// Its type, for messages.
+    implementor: &'static str,
     name: String,
     schema: SchemaRef,
     schema_message: SchemaMessage,
@@ -154,20 +157,8 @@ impl RegistryBuilder {
     /// The registry, when every function has a name of its own and can be shown to clients.
     pub fn build(self) -> Result<Registry, RegistryError> {
         let mut registry = Registry::default();
-        let mut implementors = Vec::new();
         for (implementor, function) in self.functions {
-            let function = register(implementor, function)?;
-            let index = registry.functions.len();
-            if let Some(first) = registry.by_name.insert(function.name.clone(), index) {
-                let other = implementors[first];
-                return Err(RegistryError::DuplicateName {
-                    name: function.name,
-                    implementor,
-                    other,
-                });
-            }
-            implementors.push(implementor);
-            registry.functions.push(Arc::new(function));
+            registry.add(register(implementor, function, None)?)?;
         }
         Ok(registry)
     }
@@ -176,6 +167,7 @@ impl RegistryBuilder {
 fn register(
     implementor: &'static str,
     implementation: Arc<dyn FlexConnectFunction>,
+    schema_message: Option<SchemaMessage>,
 ) -> Result<RegisteredFunction, RegistryError> {
     let name = implementation.name().to_owned();
     if name.is_empty() {
@@ -186,7 +178,8 @@ fn register(
         return Err(RegistryError::Metadata { name, implementor });
     }
     let schema = implementation.schema();
-    let schema_message = match SchemaMessage::encode(&schema) {
+    let schema_message = schema_message.map_or_else(|| SchemaMessage::encode(&schema), Ok);
+    let schema_message = match schema_message {
         Ok(message) => message,
         Err(source) => {
             return Err(RegistryError::Schema {
@@ -198,6 +191,7 @@ fn register(
     };
     let blocking = implementation.blocking();
     Ok(RegisteredFunction {
+        implementor,
         name,
         schema,
         schema_message,
@@ -212,6 +206,31 @@ impl Registry {
     #[must_use]
     pub fn builder() -> RegistryBuilder {
         RegistryBuilder::default()
+    }
+
+    /// The same functions and those of Python modules. Their schemas are shown as Python wrote them.
+    ///
+    /// # Errors
+    /// When a function cannot be served, or two have one name.
+    pub(crate) fn with_python(mut self, functions: Vec<PythonFunction>) -> Result<Self, RegistryError> {
+        for function in functions {
+            let schema = Some(function.schema_message().clone());
+            self.add(register("a Python module", Arc::new(function), schema)?)?;
+        }
+        Ok(self)
+    }
+
+    fn add(&mut self, function: RegisteredFunction) -> Result<(), RegistryError> {
+        let index = self.functions.len();
+        if let Some(first) = self.by_name.insert(function.name.clone(), index) {
+            return Err(RegistryError::DuplicateName {
+                name: function.name,
+                implementor: function.implementor,
+                other: self.functions[first].implementor,
+            });
+        }
+        self.functions.push(Arc::new(function));
+        Ok(())
     }
 
     /// The function of exactly this name.

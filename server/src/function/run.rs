@@ -40,9 +40,14 @@ impl Work for FunctionCall {
         let Some(mut call) = call else {
             return Err(FunctionError::failed("the call ran before."));
         };
-        let TaskContext { id, cancelled } = context;
+        let TaskContext {
+            id,
+            cancelled,
+            deadline,
+        } = context;
         call.task_id = id;
         call.cancelled = cancelled;
+        call.deadline = deadline;
         self.function.implementation().call(call).await
     }
 
@@ -56,6 +61,7 @@ pub(crate) fn start(function: Arc<RegisteredFunction>, call: Call) -> JoinHandle
     let context = TaskContext {
         id: call.task_id,
         cancelled: call.cancelled.clone(),
+        deadline: call.deadline,
     };
     task::start(Arc::new(FunctionCall::new(function, call)), context)
 }

@@ -10,11 +10,12 @@ use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow_ipc::writer::StreamEncoder;
+use bytes::Bytes;
 
 use super::copy::{copy, is_small};
 use super::cut::{Encoded, cut};
-use super::pack::{keep, pack};
-use super::{Message, SchemaMessage};
+use super::pack::{MESSAGE_OVERHEAD, keep, pack};
+use super::{Message, SchemaMessage, stream};
 
 /// What clients can be expected to read in one message; the original and its clients draw the line here too.
 const LARGEST_MESSAGE: usize = i32::MAX as usize;
@@ -52,6 +53,25 @@ impl EncodedTable {
             schema,
             messages,
             rows,
+        })
+    }
+
+    /// Cuts a table out of a stream that somebody else encoded. Its bytes are shared, and all of them are held; batches
+    /// without rows are left out.
+    ///
+    /// # Errors
+    /// When it is not made of whole messages, the schema first.
+    pub(crate) fn cut(mut stream: Bytes) -> Result<Self, ArrowError> {
+        let held = stream.len();
+        let schema = stream::take_schema(&mut stream)?;
+        let mut messages = stream::rest(stream)?;
+        // Dictionaries have none either, and are needed.
+        messages.retain(|message| message.rows > 0 || !message.is_batch());
+        Ok(Self {
+            rows: messages.iter().map(|message| message.rows).sum(),
+            held: held + MESSAGE_OVERHEAD * messages.len(),
+            schema,
+            messages,
         })
     }
 

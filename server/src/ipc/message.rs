@@ -36,6 +36,12 @@ impl Message {
         self.len() == 0
     }
 
+    /// Whether it is a record batch.
+    pub(super) fn is_batch(&self) -> bool {
+        let message = arrow_ipc::root_as_message(&self.header);
+        message.is_ok_and(|message| message.header_type() == arrow_ipc::MessageHeader::RecordBatch)
+    }
+
     /// The message as arrow-flight has it. Shares the bytes, unless the body lies in several places: then it is copied
     /// together.
     ///

@@ -2,11 +2,14 @@
 
 mod copy;
 mod cut;
+mod decode;
 mod encode;
 mod message;
 mod pack;
 mod schema;
+pub(crate) mod stream;
 
+pub(crate) use decode::Decoder;
 pub(crate) use encode::BatchEncoder;
 pub use encode::EncodedTable;
 pub(crate) use message::rows;

@@ -18,7 +18,7 @@ pub(super) const SMALL_MESSAGE: usize = 16 * 1024;
 const SMALL_BUFFER: usize = 4 * 1024;
 
 /// What keeping a message takes beside its bytes, about.
-const MESSAGE_OVERHEAD: usize = 128;
+pub(super) const MESSAGE_OVERHEAD: usize = 128;
 
 /// The message, sharing its large buffers with the arrays.
 pub(super) fn pack(encoded: Encoded) -> Message {

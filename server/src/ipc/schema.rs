@@ -8,7 +8,7 @@ use arrow::error::ArrowError;
 use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions, StreamEncoder};
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-use super::Message;
+use super::{Message, stream};
 
 /// What stands before a message in files, pipes and `FlightInfo.schema`, followed by its length.
 const CONTINUATION: [u8; 4] = [0xff; 4];
@@ -64,6 +64,36 @@ impl SchemaMessage {
         })
     }
 
+    /// A schema that somebody else encoded: the header of its message with the marker and the length before it, and
+    /// without them. The bytes stay what they are.
+    ///
+    /// # Errors
+    /// When it is not the message of a schema.
+    pub(super) fn encoded(encapsulated: Bytes, message: Bytes) -> Result<Self, ArrowError> {
+        let header = arrow_ipc::root_as_message(&message).map_err(|error| ArrowError::IpcError(error.to_string()))?;
+        let schema = header.header_as_schema();
+        let schema = schema.ok_or_else(|| ArrowError::IpcError("the message is no schema".to_owned()))?;
+        let mut fields: Vec<_> = schema.fields().into_iter().flatten().collect();
+        let mut has_dictionaries = false;
+        while let Some(field) = fields.pop() {
+            has_dictionaries |= field.dictionary().is_some();
+            fields.extend(field.children().into_iter().flatten());
+        }
+        Ok(Self {
+            message,
+            encapsulated,
+            has_dictionaries,
+        })
+    }
+
+    /// The schema in bytes such as `FlightInfo.schema` has.
+    ///
+    /// # Errors
+    /// When they are not just that.
+    pub(crate) fn cut(mut bytes: Bytes) -> Result<Self, ArrowError> {
+        stream::take_schema(&mut bytes)
+    }
+
     /// The same, kept for the next results with these columns: functions return the same ones call after call, and a small
     /// result would be mostly its schema.
     pub(super) fn recall(schema: &SchemaRef) -> Result<Self, ArrowError> {
@@ -84,7 +114,7 @@ impl SchemaMessage {
     }
 
     /// Whether there are columns, or parts of columns, with dictionaries.
-    pub(super) const fn has_dictionaries(&self) -> bool {
+    pub(crate) const fn has_dictionaries(&self) -> bool {
         self.has_dictionaries
     }
 

@@ -30,7 +30,8 @@ type Batches = BoxStream<'static, Batch>;
 /// The output with its stream, if it is one, pulled on threads that may block.
 pub(super) fn on_threads(output: Output, workshop: Workshop, runtime: Handle) -> Output {
     match output {
-        Output::Table(table) => Output::Table(table),
+        // What comes encoded is made elsewhere.
+        output @ (Output::Table(_) | Output::Encoded(_)) => output,
         Output::Stream(stream) => Output::Stream(stream.map_batches(|batches| {
             let source = Source {
                 batches: Some(batches),

@@ -64,7 +64,12 @@ impl Life {
             .in_progress(|progress| (Arc::clone(&progress.work), progress.stop.clone()));
         let (work, cancelled) = brief.ok_or_else(FunctionError::cancelled)?;
         let id = self.task.id();
-        let mut running = Running::start(work, TaskContext { id, cancelled }, &self.shared.workshop)?;
+        let context = TaskContext {
+            id,
+            cancelled,
+            deadline: Some(self.task.deadline()),
+        };
+        let mut running = Running::start(work, context, &self.shared.workshop)?;
         let told_to_stop = self
             .task
             .reach(|state| matches!(state, State::Cancelling(_)).then_some(()));

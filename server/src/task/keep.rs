@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use arrow::array::RecordBatch;
 use tokio::task::spawn_blocking;
 
+use super::encoded::Rows;
 use super::spilled::SpilledTable;
 use super::{FunctionError, Output, Stored, Table};
 use crate::error::{ErrorCode, ErrorInfo, FlightKind};
@@ -18,11 +19,14 @@ const ENCODE_IN_PLACE: usize = 256 * 1024;
 /// Keeps an output for those who will read it. A table stays in memory if it fits, and goes to disk otherwise, if there is
 /// a folder.
 pub(super) async fn keep(room: &Room, metrics: &Metrics, output: Output) -> Result<Stored, FunctionError> {
-    let table = match output {
+    let encoded = match output {
         Output::Stream(stream) => return Stored::stream(stream, room.memory().clone()),
-        Output::Table(table) => table,
+        Output::Table(table) => encode(table).await?,
+        Output::Encoded(encoded) => match encoded.into_rows() {
+            Rows::Table(table) => table,
+            Rows::Stream(stream) => return Ok(Stored::encoded_stream(stream, room.memory().clone())),
+        },
     };
-    let encoded = encode(table).await?;
     match (room.lease_for_result(encoded.held()), room.spill()) {
         (Ok(lease), _) => Ok(Stored::table(encoded, lease, metrics)),
         (Err(memory), None) if memory.is_for_good() => Err(too_large(memory, "server.task_result_bytes")),

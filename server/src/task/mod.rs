@@ -7,6 +7,7 @@
 mod batches;
 mod begin;
 mod deadlines;
+mod encoded;
 mod execute;
 mod failure;
 mod gauges;
@@ -39,6 +40,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+pub use encoded::Encoded;
 pub(crate) use failure::CallEnding;
 pub use failure::FunctionError;
 pub use handle::{Outcome, Task, Waited};

@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _};
 
-use super::FunctionError;
+use super::{Encoded, FunctionError};
 
 /// The result of a call: rows in hand, or rows to come.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub enum Output {
     Table(Table),
     /// Pulled by the first client that reads it, and by that one only.
     Stream(RecordBatchStream),
+    /// Either, as Arrow IPC already: it is sent as it is.
+    Encoded(Encoded),
 }
 
 impl Output {
@@ -31,18 +33,16 @@ impl Output {
     where
         S: Stream<Item = Result<RecordBatch, FunctionError>> + Send + 'static,
     {
-        Self::Stream(RecordBatchStream {
-            schema,
-            batches: batches.boxed(),
-        })
+        Self::Stream(RecordBatchStream::new(schema, batches))
     }
 
     /// The columns of the result, with the schema metadata that travels with it.
     #[must_use]
-    pub const fn schema(&self) -> &SchemaRef {
+    pub fn schema(&self) -> &SchemaRef {
         match self {
             Self::Table(table) => &table.schema,
             Self::Stream(stream) => &stream.schema,
+            Self::Encoded(encoded) => encoded.schema(),
         }
     }
 
@@ -51,6 +51,7 @@ impl Output {
     pub fn into_batches(self) -> RecordBatchStream {
         match self {
             Self::Stream(stream) => stream,
+            Self::Encoded(encoded) => encoded.into_batches(),
             Self::Table(Table { schema, batches }) => RecordBatchStream {
                 schema,
                 batches: futures::stream::iter(batches.into_iter().map(Ok)).boxed(),
@@ -98,6 +99,14 @@ pub struct RecordBatchStream {
 }
 
 impl RecordBatchStream {
+    pub(super) fn new<S>(schema: SchemaRef, batches: S) -> Self
+    where
+        S: Stream<Item = Result<RecordBatch, FunctionError>> + Send + 'static,
+    {
+        let batches = batches.boxed();
+        Self { schema, batches }
+    }
+
     /// The columns.
     #[must_use]
     pub const fn schema(&self) -> &SchemaRef {

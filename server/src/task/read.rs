@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::Stream;
 
+use super::encoded::EncodedStream;
 use super::source::Source;
 use super::spilled::{Records, SpilledTable};
 use super::{FunctionError, RecordBatchStream, Shared, Task, Tasks, lock};
@@ -73,12 +74,20 @@ impl Stored {
 
     /// Keeps a stream for its one reader. While it is read, its batches take from the budget.
     pub(super) fn stream(batches: RecordBatchStream, budget: Budget) -> Result<Self, FunctionError> {
-        let source = Source::new(batches, budget)?;
+        Ok(Self::source(Source::new(batches, budget)?))
+    }
+
+    /// Likewise, a stream that comes encoded.
+    pub(super) fn encoded_stream(stream: EncodedStream, budget: Budget) -> Self {
+        Self::source(Source::encoded(stream, budget))
+    }
+
+    fn source(source: Source) -> Self {
         let rows = Rows::Stream {
             schema: source.schema().clone(),
             source: Mutex::new(Some(Box::new(source))),
         };
-        Ok(Self { rows, _meter: None })
+        Self { rows, _meter: None }
     }
 
     /// The columns.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{FunctionError, Output, TaskId};
@@ -46,6 +47,8 @@ pub struct TaskContext {
     /// Cancelled when a client cancels, or when the deadline passes. Work that does not end within a few seconds after
     /// that is dropped at its next await.
     pub cancelled: CancellationToken,
+    /// When the task is cancelled at the latest.
+    pub deadline: Option<Instant>,
 }
 
 /// A task to be.

@@ -11,7 +11,7 @@ mod process;
 mod rpc;
 mod text;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,7 +20,10 @@ use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 pub use kind::{Kind, StreamMeter, TaskMeter};
-pub use labels::{AuthFailure, CertificateUse, ConnectionEnd, Place, Rejection, Reloaded, StreamOutcome, TaskOutcome};
+pub use labels::{
+    AuthFailure, CertificateUse, ConnectionEnd, Place, Rejection, Reloaded, RestartReason, StreamOutcome, TaskOutcome,
+    WorkerState,
+};
 pub use rpc::RpcMeter;
 pub use text::Format;
 
@@ -56,6 +59,7 @@ struct Families {
     authentication_failures: IntCounterVec,
     reloads: IntCounterVec,
     certificate_expiry: IntGaugeVec,
+    worker_restarts: IntCounterVec,
     connections: IntGauge,
     connections_total: IntCounter,
     connections_ended: IntCounterVec,
@@ -114,6 +118,11 @@ impl Metrics {
                 "When a certificate ends, in seconds since the epoch.",
                 "certificate",
             ),
+            worker_restarts: counters(
+                "flexconnect_worker_restarts_total",
+                "Worker processes for functions in Python that ended while the server runs, by reason.",
+                &["reason"],
+            ),
             connections: gauge("flexconnect_connections", "Connections that are open."),
             connections_total: counter(
                 "flexconnect_connections_accepted_total",
@@ -132,6 +141,9 @@ impl Metrics {
         }
         for reason in AuthFailure::ALL {
             families.authentication_failures.with_label_values(&[reason.label()]);
+        }
+        for reason in RestartReason::ALL {
+            families.worker_restarts.with_label_values(&[reason.label()]);
         }
         for reason in ConnectionEnd::ALL {
             families.connections_ended.with_label_values(&[reason.label()]);
@@ -253,6 +265,41 @@ impl Metrics {
             "Memory that results, streams and commands hold.",
             move || vec![(String::new(), number(used() as u64))],
             None,
+        );
+    }
+
+    /// A worker process ended, and is replaced.
+    pub fn worker_restarted(&self, reason: RestartReason) {
+        self.0.worker_restarts.with_label_values(&[reason.label()]).inc();
+    }
+
+    /// Shows how many worker processes are in each state, and how much memory each place has in use.
+    pub(crate) fn show_workers(
+        &self,
+        states: impl Fn() -> BTreeMap<&'static str, usize> + Send + Sync + 'static,
+        memory: impl Fn() -> Vec<(usize, u64)> + Send + Sync + 'static,
+    ) {
+        self.show(
+            "flexconnect_workers",
+            "Worker processes for functions in Python, by state.",
+            move || {
+                let states = states().into_iter();
+                states
+                    .map(|(state, count)| (state.to_owned(), number(count as u64)))
+                    .collect()
+            },
+            Some("state"),
+        );
+        self.show(
+            "flexconnect_worker_memory_bytes",
+            "Memory that a worker process has in use, what it shares with others divided among them.",
+            move || {
+                let memory = memory().into_iter();
+                memory
+                    .map(|(worker, bytes)| (worker.to_string(), number(bytes)))
+                    .collect()
+            },
+            Some("worker"),
         );
     }
 

@@ -8,12 +8,14 @@
 //! A task may outlive the call that began it, so its span is not nested in the call's; it is its child in the trace, and
 //! inherits the keys of its log lines. Spans that only traces need do not exist when nobody takes them.
 
+use std::collections::HashMap;
 use std::fmt::Display;
 
 use http::HeaderMap;
-use opentelemetry::propagation::Extractor;
+use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::{Status, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue, global};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::Registry;
@@ -111,6 +113,15 @@ pub(crate) fn task_run(task: &Span, id: impl Display) -> Span {
     let span = tracing::info_span!(parent: task, "task_run");
     span.set_attribute(TASK_ID, id.to_string());
     span
+}
+
+/// The current span as other processes are told of it, by the names of W3C's headers; nothing when nobody takes traces.
+pub(crate) fn carried() -> HashMap<String, String> {
+    let mut carried = HashMap::new();
+    if traces::are_on() {
+        TraceContextPropagator::new().inject_context(&Span::current().context(), &mut carried);
+    }
+    carried
 }
 
 /// The function returned an error, or was cancelled.

@@ -24,8 +24,11 @@ use super::rows::{Destination, Format, Sink};
 use super::terminal::say;
 use super::{ConfigArguments, Outcome};
 use crate::app::Server;
+use crate::app::load::with_python;
 use crate::error::ErrorCode;
 use crate::function::{LoadError, RegistryError};
+use crate::net;
+use crate::worker::{Python, Setting};
 
 /// What a shell expects of a program that ended by Ctrl-C.
 const INTERRUPTED: u8 = 130;
@@ -81,6 +84,20 @@ struct Rows {
     batches: BoxStream<'static, Result<RecordBatch, CallError>>,
 }
 
+impl Rows {
+    /// The same rows, and the workers that make them until all were read.
+    fn keeping(self, python: Option<Python>) -> Self {
+        let kept = self.batches.map(move |batch| {
+            let _ = &python;
+            batch
+        });
+        Self {
+            schema: self.schema,
+            batches: kept.boxed(),
+        }
+    }
+}
+
 pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
     let destination = Destination::of(arguments.output.clone(), arguments.format)?;
     let runtime = Runtime::new()?;
@@ -129,7 +146,13 @@ async fn call(
     let Some(url) = &arguments.server.url else {
         let config = super::quiet_start(arguments.config)?;
         let registry = server.into_registry()?;
-        return Ok(here::call(&registry, config, &name, parameters, interrupted).await?);
+        let location = net::location(&config.server.advertise, config.server.tls.is_some());
+        let (registry, python) = tokio::select! {
+            () = interrupted.cancelled() => return Ok(None),
+            loaded = with_python(registry, Setting::alone(&config, &location)) => loaded?,
+        };
+        let rows = here::call(&registry, config, &name, parameters, interrupted).await?;
+        return Ok(rows.map(|rows| rows.keeping(python)));
     };
     let waiting = if arguments.no_poll {
         Waiting::OneRequest

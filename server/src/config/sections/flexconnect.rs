@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::kinds::{Integer, Milliseconds};
+use crate::config::kinds::{Integer, Milliseconds, Texts};
 use crate::config::reader::{Noted, Reader};
 use crate::config::setting::{Is, Kind, Otherwise, Refusal, settings};
 use crate::config::tree::{Table, Value};
@@ -13,8 +13,9 @@ const DEADLINE: Milliseconds = Milliseconds {
 };
 
 settings! {
-    /// Python modules with functions. This version serves functions in Rust and refuses modules.
-    FUNCTIONS: NoModules, Otherwise = "functions", NoModules, Otherwise("none");
+    /// Python modules with functions, as the vendor's server loads them: all classes in them that are derived from
+    /// `FlexConnectFunction`. See `[python]`.
+    FUNCTIONS: Texts, Otherwise = "functions", Texts { what: "a list of names of Python modules" }, Otherwise("none");
     /// How long a call may take, from its submission.
     CALL_DEADLINE: Milliseconds, Is<Duration> = "call_deadline_ms", DEADLINE, Is(Duration::from_mins(3));
     /// How long one polling request waits for the result before the client is told to ask again.
@@ -72,31 +73,6 @@ impl FunctionLimits {
     /// The functions with limits of their own, as they were written.
     pub fn iter(&self) -> impl Iterator<Item = (&str, FunctionLimit)> {
         self.0.values().map(|(name, limit)| (name.as_str(), *limit))
-    }
-}
-
-/// Nothing but an empty list.
-struct NoModules;
-
-impl Kind for NoModules {
-    type Value = ();
-
-    fn read(&self, _: &str, value: &Value) -> Result<(), Refusal> {
-        match value {
-            Value::List(modules) if modules.is_empty() => Ok(()),
-            _ => Err(Refusal::new(
-                "Python modules are not supported by this version",
-                "register functions in Rust with Server::builder(), and remove it",
-            )),
-        }
-    }
-
-    fn write(&self, (): &()) -> String {
-        "[]".to_owned()
-    }
-
-    fn summary(&self) -> String {
-        "list of module names".to_owned()
     }
 }
 
@@ -168,14 +144,15 @@ fn limit(setting: &str, function: &str, table: &Table) -> Result<FunctionLimit, 
     Ok(limit)
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> Result<FlexConnectSection, Noted> {
-    let no_modules = reader.read(&FUNCTIONS);
+/// The section, and the Python modules with functions.
+pub(super) fn read(reader: &mut Reader<'_>) -> Result<(FlexConnectSection, Vec<String>), Noted> {
+    let modules = reader.read(&FUNCTIONS);
     let (call_deadline, polling_interval) = (reader.read(&CALL_DEADLINE), reader.read(&POLLING_INTERVAL));
     let limits = reader.read(&LIMITS);
-    no_modules?;
-    Ok(FlexConnectSection {
+    let section = FlexConnectSection {
         call_deadline: call_deadline?,
         polling_interval: polling_interval?,
         limits: limits?.unwrap_or_default(),
-    })
+    };
+    Ok((section, modules?.unwrap_or_default()))
 }

@@ -10,6 +10,7 @@ mod endpoints;
 mod flexconnect;
 mod jwt;
 mod listen;
+mod python;
 mod tasks;
 mod telemetry;
 mod tls;
@@ -23,6 +24,7 @@ pub use drain::DrainSettings;
 pub use flexconnect::{FlexConnectSection, FunctionLimit, FunctionLimits};
 pub use jwt::{JwtSettings, KeySet};
 pub use listen::HostPort;
+pub use python::PythonSection;
 pub use tasks::{SpillSettings, TaskSettings};
 pub use telemetry::{LogSettings, TraceExporter, TraceKeys, TraceSettings};
 pub use tls::{Pem, PemText, Tls};
@@ -33,7 +35,7 @@ use super::setting::{Group, Section};
 use super::tree::Table;
 
 /// All sections that are ours; every other one belongs to functions.
-pub(super) static SECTIONS: [Section; 4] = [
+pub(super) static SECTIONS: [Section; 5] = [
     Section {
         name: "server",
         groups: &[
@@ -51,6 +53,10 @@ pub(super) static SECTIONS: [Section; 4] = [
     Section {
         name: "flexconnect",
         groups: &[Group::new("Functions", flexconnect::ALL)],
+    },
+    Section {
+        name: "python",
+        groups: &[Group::new("Functions in Python", python::ALL)],
     },
     Section {
         name: "enumerated_tokens",
@@ -102,8 +108,12 @@ pub(super) fn resolve(
     settings: &Table,
     machine_name: &str,
     findings: &mut Findings,
-) -> Result<(ServerSection, FlexConnectSection), Noted> {
-    let flexconnect = flexconnect::read(&mut Reader::new(settings, "flexconnect", findings));
+) -> Result<(ServerSection, FlexConnectSection, PythonSection), Noted> {
+    let (flexconnect, modules) = match flexconnect::read(&mut Reader::new(settings, "flexconnect", findings)) {
+        Ok((flexconnect, modules)) => (Ok(flexconnect), modules),
+        Err(noted) => (Err(noted), Vec::new()),
+    };
+    let python = python::read(&mut Reader::new(settings, "python", findings), modules);
     let means = authentication::Means {
         tokens: authentication::tokens::read(&mut Reader::new(settings, "enumerated_tokens", findings)),
         jwt: jwt::read(&mut Reader::new(settings, "jwt", findings)),
@@ -149,7 +159,7 @@ pub(super) fn resolve(
         logs,
         traces,
     };
-    Ok((server, flexconnect?))
+    Ok((server, flexconnect?, python?))
 }
 
 #[cfg(test)]

@@ -17,12 +17,20 @@ const EXCEPTION: &str = "exception";
 /// A field of this prefix holds JSON text, which becomes part of the line.
 const NESTED: &str = "json.";
 
+/// A field that holds JSON text of an object, whose keys stand beside the others. Who gives it avoids their names.
+const FLAT: &str = "json.flat";
+
+/// A field that names the logger, where it is not one of ours.
+const LOGGER: &str = "as_logger";
+
 /// The keys of an event or of a span.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fields {
     text: String,
     name: Range<usize>,
     exception: Option<Range<usize>>,
+    flat: Option<Range<usize>>,
+    logger: Option<Range<usize>>,
     keys: Vec<(&'static str, Range<usize>)>,
 }
 
@@ -43,6 +51,8 @@ impl Fields {
         self.keys.clear();
         self.name = 0..0;
         self.exception = None;
+        self.flat = None;
+        self.logger = None;
     }
 
     /// The event's name as JSON text, empty where there is none.
@@ -53,6 +63,19 @@ impl Fields {
     /// What went wrong, as JSON text.
     pub(super) fn exception(&self) -> Option<&str> {
         self.exception.clone().map(|range| &self.text[range])
+    }
+
+    /// Keys and values in JSON that stand in the line as they are, without the braces around them.
+    pub(super) fn flat(&self) -> Option<&str> {
+        let object = &self.text[self.flat.clone()?];
+        let inner = object.strip_prefix('{')?.strip_suffix('}')?.trim();
+        Some(inner).filter(|inner| !inner.is_empty())
+    }
+
+    /// Who logs, as the inside of a JSON string, where it is not the module.
+    pub(super) fn logger(&self) -> Option<&str> {
+        let text = &self.text[self.logger.clone()?];
+        text.strip_prefix('"')?.strip_suffix('"')
     }
 
     /// The keys in the order they were given, with values as JSON text.
@@ -90,6 +113,8 @@ impl Fields {
         match key {
             MESSAGE => self.name = range,
             EXCEPTION => self.exception = Some(range),
+            LOGGER => self.logger = Some(range),
+            _ if name == FLAT => self.flat = Some(range),
             _ => match self.keys.iter_mut().find(|(own, _)| *own == key) {
                 Some((_, value)) => *value = range,
                 None => self.keys.push((key, range)),

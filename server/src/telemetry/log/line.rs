@@ -53,13 +53,17 @@ impl Line<'_> {
             text.push_str(value);
             text.push(',');
         }
+        if let Some(flat) = self.fields.flat() {
+            text.push_str(flat);
+            text.push(',');
+        }
         for (key, id) in self.ids.iter().filter(|(key, _)| !reserved(key)) {
             open_key(key, text);
             let _ = write!(text, "\"{id}\",");
         }
         if event_key != "logger" {
             text.push_str("\"logger\":\"");
-            push_logger(self.target, text);
+            self.push_logger(text);
             text.push_str("\",");
         }
         if event_key != "level" {
@@ -83,6 +87,13 @@ impl Line<'_> {
         text.push_str("}\n");
     }
 
+    fn push_logger(&self, text: &mut String) {
+        match self.fields.logger() {
+            Some(logger) => text.push_str(logger),
+            None => push_logger(self.target, text),
+        }
+    }
+
     fn write_readable(&self, colour: bool, text: &mut String) {
         let paint = Paint { colour };
         let level_colour = match self.level {
@@ -98,13 +109,16 @@ impl Line<'_> {
         paint.write("1", text, format_args!("{:<30}", plain(self.fields.name())));
         text.push_str(" [");
         let mut logger = String::new();
-        push_logger(self.target, &mut logger);
+        self.push_logger(&mut logger);
         paint.write("34", text, format_args!("{logger}"));
         text.push(']');
         for (key, value) in self.fields.keys() {
             text.push(' ');
             paint.write("36", text, format_args!("{key}"));
             let _ = write!(text, "={}", plain(value));
+        }
+        if let Some(flat) = self.fields.flat() {
+            let _ = write!(text, " {{{flat}}}");
         }
         for (key, id) in self.ids {
             text.push(' ');

@@ -4,7 +4,7 @@
 macro_rules! label {
     ($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $variant:ident = $label:literal),+ $(,)? }) => {
         $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name { $($(#[$what])* $variant),+ }
 
         impl $name {
@@ -139,5 +139,45 @@ label! {
         Age = "age",
         /// The server ended.
         Shutdown = "shutdown",
+    }
+}
+
+label! {
+    /// Where a worker process, which runs functions in Python, is in its life.
+    WorkerState {
+        /// The process starts.
+        Starting = "starting",
+        /// Modules are imported.
+        Loading = "loading",
+        /// It takes calls.
+        Ready = "ready",
+        /// It takes no more calls, and ends.
+        Retiring = "retiring",
+        /// It ended, and the next one waits for its time.
+        Dead = "dead",
+    }
+}
+
+label! {
+    /// Why a worker process was replaced.
+    RestartReason {
+        /// It ended by itself.
+        Exited = "exited",
+        /// It was killed, or crashed.
+        Killed = "killed",
+        /// The kernel killed it for want of memory.
+        OutOfMemory = "out_of_memory",
+        /// It came near its limit of memory.
+        Memory = "memory_limit",
+        /// A call in it did not come back.
+        Hung = "hung",
+        /// Its modules did not load.
+        Unloadable = "unloadable",
+        /// It could not be started.
+        NotStarted = "not_started",
+        /// It said what no worker says.
+        Protocol = "protocol",
+        /// The process that keeps all workers ended.
+        HostLost = "host_lost",
     }
 }

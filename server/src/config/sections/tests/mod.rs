@@ -52,10 +52,12 @@ fn defaults_are_the_originals() {
     let Config {
         server,
         flexconnect,
+        python,
         tables,
         effective: _,
         origin: _,
     } = config("");
+    assert_eq!(python, PythonSection::default());
     assert_eq!(server.listen.to_string(), "127.0.0.1:17001");
     assert_eq!(server.advertise.to_string(), "this.machine:17001");
     assert!(server.advertises_own_name);
@@ -148,12 +150,12 @@ fn functions_see_all_tables_but_no_secret_of_the_server() {
 #[test]
 fn all_mistakes_are_told_at_once() {
     let toml = "[server]\nlisten_port = 70000\nuse_tls = 'maybe'\ntask_threads = 0\nauthentication_method = 'Token'\n\
-                [flexconnect]\ncall_deadline_ms = 1.5\nfunctions = ['sales.report']\n[enumerated_tokens]\ntokens = 'abc'";
+                [flexconnect]\ncall_deadline_ms = 1.5\nfunctions = [['sales.report']]\n[enumerated_tokens]\ntokens = 'abc'";
     assert_eq!(
         mistakes(toml),
         [
-            "flexconnect.functions = [\"sales.report\"] (in test.toml:8): Python modules are not supported by this \
-             version; register functions in Rust with Server::builder(), and remove it",
+            "flexconnect.functions = [[\"sales.report\"]] (in test.toml:8): must be a list of names of Python modules; write a \
+             text in quotes",
             "flexconnect.call_deadline_ms = 1.5 (in test.toml:7): must be a positive number of milliseconds that a call \
              may take; write an integer from 1 to 31536000000",
             "enumerated_tokens.tokens = (hidden) (in test.toml:10): must be a list, and every token a text in quotes; \

@@ -1,0 +1,126 @@
+//! Results that come encoded, such as those of functions in Python: their messages are sent as they are.
+
+use std::sync::{Arc, OnceLock};
+
+use arrow::datatypes::{Schema, SchemaRef};
+use bytes::Bytes;
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
+
+use super::{FunctionError, RecordBatchStream};
+use crate::ipc::{Decoder, EncodedTable, Message, SchemaMessage};
+
+/// Rows in hand or to come, as Arrow IPC.
+pub struct Encoded {
+    schema: SchemaMessage,
+    /// Decoded when somebody asks.
+    columns: OnceLock<SchemaRef>,
+    rows: Rows,
+}
+
+pub(super) enum Rows {
+    Table(EncodedTable),
+    Stream(EncodedStream),
+}
+
+/// Messages to come: those that belong together at a time, dictionaries first.
+pub(super) struct EncodedStream {
+    pub(super) schema: SchemaMessage,
+    /// Dictionaries that came with the schema.
+    pub(super) first: Vec<Message>,
+    pub(super) batches: BoxStream<'static, Result<Vec<Message>, FunctionError>>,
+}
+
+impl Encoded {
+    /// A table, which lies in these bytes as an IPC stream.
+    ///
+    /// # Errors
+    /// When they are no such stream.
+    pub(crate) fn table(stream: Bytes) -> Result<Self, FunctionError> {
+        let table = EncodedTable::cut(stream).map_err(|error| FunctionError::unsendable(&error))?;
+        Ok(Self::new(table.schema().clone(), Rows::Table(table)))
+    }
+
+    /// A stream that begins with these bytes: its schema, and dictionaries if any.
+    ///
+    /// # Errors
+    /// When they are no such thing.
+    pub(crate) fn stream<S>(begin: Bytes, batches: S) -> Result<Self, FunctionError>
+    where
+        S: Stream<Item = Result<Vec<Message>, FunctionError>> + Send + 'static,
+    {
+        let opened = crate::ipc::stream::open(begin);
+        let (schema, first) = opened.map_err(|error| FunctionError::unsendable(&error))?;
+        let stream = EncodedStream {
+            schema: schema.clone(),
+            first,
+            batches: batches.boxed(),
+        };
+        Ok(Self::new(schema, Rows::Stream(stream)))
+    }
+
+    const fn new(schema: SchemaMessage, rows: Rows) -> Self {
+        Self {
+            schema,
+            columns: OnceLock::new(),
+            rows,
+        }
+    }
+
+    pub(super) fn into_rows(self) -> Rows {
+        self.rows
+    }
+
+    /// The columns; none where they have a type that this version does not know, though clients may.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        self.columns.get_or_init(|| {
+            let decoder = Decoder::new(&self.schema);
+            decoder.map_or_else(|_| Arc::new(Schema::empty()), |decoder| Arc::clone(decoder.schema()))
+        })
+    }
+
+    /// The rows.
+    pub(super) fn into_batches(self) -> RecordBatchStream {
+        let schema = Arc::clone(self.schema());
+        let decoder = Decoder::new(&self.schema);
+        let messages = match self.rows {
+            Rows::Table(table) => stream::iter(table.batches().to_vec()).map(Ok).boxed(),
+            Rows::Stream(stream) => {
+                let batches = stream.batches.map_ok(|messages| stream::iter(messages).map(Ok));
+                stream::iter(stream.first).map(Ok).chain(batches.try_flatten()).boxed()
+            }
+        };
+        let batches = match decoder {
+            Ok(decoder) => decode(decoder, messages).boxed(),
+            Err(error) => stream::iter([Err(unreadable(&error))]).boxed(),
+        };
+        RecordBatchStream::new(schema, batches)
+    }
+}
+
+/// Decodes messages as they come.
+fn decode(
+    decoder: Decoder,
+    messages: BoxStream<'static, Result<Message, FunctionError>>,
+) -> impl Stream<Item = Result<arrow::array::RecordBatch, FunctionError>> + Send + 'static {
+    let rows = messages.scan(decoder, |decoder, message| {
+        let rows = message.and_then(|message| decoder.decode(&message).map_err(|error| unreadable(&error)));
+        futures::future::ready(Some(rows))
+    });
+    rows.try_filter_map(async |batch| Ok(batch))
+}
+
+fn unreadable(error: &arrow::error::ArrowError) -> FunctionError {
+    FunctionError::failed(format!("the result cannot be read: {error}"))
+}
+
+impl std::fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let rows = match &self.rows {
+            Rows::Table(table) => Some(table.rows()),
+            Rows::Stream(_) => None,
+        };
+        f.debug_struct("Encoded").field("rows", &rows).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,115 @@
+//! What a function raised, as the error that clients are told. The traceback goes to the log.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::wire::{Kind, Raised};
+use crate::error::{ErrorCode, ErrorInfo, FlightKind};
+use crate::function::FunctionError;
+
+/// The `ErrorInfo` that an exception carried, as far as it can be read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Carried {
+    body: Option<String>,
+}
+
+/// The error of a call, whose exception may have carried an `ErrorInfo`.
+pub(super) fn of(raised: Raised, carried: &Bytes, function: &str, tracebacks: bool) -> FunctionError {
+    let Raised {
+        kind,
+        code,
+        message,
+        detail,
+        traceback,
+    } = raised;
+    let code = i32::try_from(code).map_or(ErrorCode::UNKNOWN, ErrorCode::new);
+    if let Some(traceback) = &traceback {
+        let fun = (!function.is_empty()).then_some(function);
+        tracing::warn!(fun, exception = %traceback, "python_exception");
+    }
+    if kind == Kind::Cancelled && code == ErrorCode::COMMAND_CANCELLED {
+        return FunctionError::cancelled();
+    }
+    let mut info = ErrorInfo::new(code, message.unwrap_or_default());
+    match detail.or(traceback.filter(|_| tracebacks)) {
+        Some(detail) if tracebacks || !carried.is_empty() => info = info.with_detail(detail),
+        Some(_) | None => {}
+    }
+    let body = serde_json::from_slice::<Carried>(carried)
+        .ok()
+        .and_then(|carried| carried.body);
+    if let Some(body) = body.and_then(|body| BASE64_STANDARD.decode(body).ok()) {
+        info = info.with_body(body);
+    }
+    FunctionError::flight(class(kind), info)
+}
+
+const fn class(kind: Kind) -> FlightKind {
+    match kind {
+        Kind::Internal => FlightKind::Internal,
+        Kind::Unauthenticated => FlightKind::Unauthenticated,
+        Kind::Unauthorized => FlightKind::Unauthorized,
+        Kind::Unavailable => FlightKind::Unavailable,
+        Kind::TimedOut => FlightKind::TimedOut,
+        Kind::Cancelled => FlightKind::Cancelled,
+        // The status of both is the same.
+        Kind::Server | Kind::None => FlightKind::Server,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::error::FlightError;
+    use crate::task::CallEnding;
+
+    use super::*;
+
+    fn raised(json: &str) -> Raised {
+        serde_json::from_str(json).expect("an error")
+    }
+
+    fn told(raised: Raised, carried: &str, tracebacks: bool) -> FlightError {
+        match of(raised, &Bytes::from(carried.to_owned()), "F", tracebacks).into_ending() {
+            CallEnding::Failed(error) => error,
+            CallEnding::Cancelled => panic!("cancelled"),
+        }
+    }
+
+    #[test]
+    fn class_code_and_body_are_those_that_were_raised() {
+        let error = raised(r#"{"kind": "timed-out", "code": 1500, "message": "m", "detail": "d", "traceback": "t"}"#);
+        let carried = r#"{"msg": "m", "detail": "d", "code": 1500, "body": "cjox"}"#;
+        let info = ErrorInfo::new(ErrorCode::new(1500), "m")
+            .with_detail("d")
+            .with_body(&b"r:1"[..]);
+        assert_eq!(
+            told(error, carried, false),
+            FlightError::new(FlightKind::TimedOut, info)
+        );
+    }
+
+    #[test]
+    fn tracebacks_are_told_to_clients_when_that_is_wanted() {
+        let error = || raised(r#"{"kind": "server", "code": 5, "message": "m", "traceback": "t"}"#);
+        let info = ErrorInfo::new(ErrorCode::COMMAND_FAILED, "m");
+        assert_eq!(
+            told(error(), "", false),
+            FlightError::new(FlightKind::Server, info.clone())
+        );
+        assert_eq!(
+            told(error(), "", true),
+            FlightError::new(FlightKind::Server, info.with_detail("t"))
+        );
+    }
+
+    #[test]
+    fn a_cancellation_is_one() {
+        let error = raised(r#"{"kind": "cancelled", "code": 6, "message": "m"}"#);
+        assert_eq!(
+            of(error, &Bytes::new(), "F", false).code(),
+            ErrorCode::COMMAND_CANCELLED
+        );
+    }
+}

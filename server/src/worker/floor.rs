@@ -1,0 +1,359 @@
+//! Who works where: the slots of all workers, which of them are free, and who waits for one.
+//!
+//! Calls go to the worker that has least to do. Spells of streams go to the worker that has the stream; they are short,
+//! and may use slots that calls do not get, so that streams are read while every call takes long.
+
+use std::collections::VecDeque;
+
+use tokio::sync::oneshot;
+
+/// Slots that a worker has to begin with.
+const FIRST: usize = 2;
+
+/// Slots beyond those for calls.
+const SPARE: usize = 8;
+
+/// What a slot is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// A call, in any worker.
+    Call,
+    /// A spell of a stream, in the worker that has it.
+    Spell { worker: u64 },
+}
+
+/// A slot in use.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Taken<S> {
+    pub(super) worker: u64,
+    pub(super) slot: S,
+}
+
+/// What became of asking for a slot.
+#[derive(Debug)]
+pub(super) enum Asked<S> {
+    Now(Taken<S>),
+    /// The sender goes away when the worker of a spell does.
+    Later(oneshot::Receiver<Taken<S>>),
+    /// The worker of the spell is gone.
+    Gone,
+}
+
+/// A worker needs so many slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Grow {
+    pub(super) worker: u64,
+    pub(super) count: usize,
+}
+
+/// All workers with their slots.
+#[derive(Debug)]
+pub(super) struct Floor<S> {
+    desks: Vec<Desk<S>>,
+    waiting: VecDeque<Waiting<S>>,
+    /// Calls that may run in one worker.
+    calls: usize,
+}
+
+#[derive(Debug)]
+struct Desk<S> {
+    worker: u64,
+    /// Whether it takes new calls.
+    open: bool,
+    free: Vec<S>,
+    calls: usize,
+    spells: usize,
+    streams: usize,
+    /// Slots that it was asked to have.
+    wanted: usize,
+}
+
+#[derive(Debug)]
+struct Waiting<S> {
+    wants: Use,
+    give: oneshot::Sender<Taken<S>>,
+}
+
+impl<S> Floor<S> {
+    pub(super) const fn new(calls: usize) -> Self {
+        Self {
+            desks: Vec::new(),
+            waiting: VecDeque::new(),
+            calls,
+        }
+    }
+
+    /// A worker takes calls from now on, with slots that are to come.
+    pub(super) fn open(&mut self, worker: u64) -> Grow {
+        let count = FIRST.min(self.calls);
+        self.desks.push(Desk {
+            worker,
+            open: true,
+            free: Vec::new(),
+            calls: 0,
+            spells: 0,
+            streams: 0,
+            wanted: count,
+        });
+        Grow { worker, count }
+    }
+
+    /// How many calls may run in one worker, from now on.
+    pub(super) fn set_calls(&mut self, calls: usize) {
+        self.calls = calls;
+    }
+
+    /// A worker takes no new calls. Tells whether it has nothing to do.
+    pub(super) fn close(&mut self, worker: u64) -> bool {
+        let Some(desk) = self.desk(worker) else { return true };
+        desk.open = false;
+        desk.is_idle()
+    }
+
+    /// A worker is gone; its free slots are given back to be dropped.
+    pub(super) fn remove(&mut self, worker: u64) -> Vec<S> {
+        self.waiting.retain(|waiting| waiting.wants != Use::Spell { worker });
+        match self.desks.iter().position(|desk| desk.worker == worker) {
+            Some(at) => self.desks.swap_remove(at).free,
+            None => Vec::new(),
+        }
+    }
+
+    /// Workers that take calls.
+    pub(super) fn open_workers(&self) -> usize {
+        self.desks.iter().filter(|desk| desk.open).count()
+    }
+
+    /// Asks for a slot.
+    pub(super) fn ask(&mut self, wants: Use) -> (Asked<S>, Option<Grow>) {
+        // Who came first is served first.
+        let others_wait = wants == Use::Call && self.waiting.iter().any(|waiting| waiting.wants == Use::Call);
+        let limit = self.calls;
+        let best = self.desks.iter_mut().filter(|desk| desk.takes(wants, limit));
+        let best = best.min_by_key(|desk| (desk.free.is_empty(), desk.calls + desk.spells));
+        let Some(desk) = best else {
+            return match wants {
+                Use::Spell { .. } => (Asked::Gone, None),
+                Use::Call => (self.wait(wants), None),
+            };
+        };
+        let slot = if others_wait { None } else { desk.free.pop() };
+        let grow = if desk.free.is_empty() {
+            desk.grow(wants, limit)
+        } else {
+            None
+        };
+        match slot {
+            Some(slot) => (Asked::Now(desk.take(wants, slot)), grow),
+            None => (self.wait(wants), grow),
+        }
+    }
+
+    fn wait(&mut self, wants: Use) -> Asked<S> {
+        let (give, given) = oneshot::channel();
+        self.waiting.push_back(Waiting { wants, give });
+        Asked::Later(given)
+    }
+
+    /// A slot is there, or free again: it goes to who waits for it. One of a worker that is gone is given back.
+    pub(super) fn arrive(&mut self, worker: u64, slot: S) -> Option<S> {
+        let limit = self.calls;
+        let Some(desk) = self.desks.iter_mut().find(|desk| desk.worker == worker) else {
+            return Some(slot);
+        };
+        let mut slot = slot;
+        loop {
+            // Streams have been begun, so they come first.
+            let of = |spell: bool| {
+                let mut waiting = self.waiting.iter();
+                waiting.position(|waiting| (waiting.wants == Use::Call) != spell && desk.takes(waiting.wants, limit))
+            };
+            let Some(waiting) = of(true).or_else(|| of(false)).and_then(|at| self.waiting.remove(at)) else {
+                desk.free.push(slot);
+                return None;
+            };
+            let taken = desk.take(waiting.wants, slot);
+            match waiting.give.send(taken) {
+                Ok(()) => return None,
+                // Nobody waits for it any more.
+                Err(taken) => {
+                    desk.leave(waiting.wants);
+                    slot = taken.slot;
+                }
+            }
+        }
+    }
+
+    /// A slot is not used any more; whether it can be used again is another matter. Tells whether its worker takes no new
+    /// calls and has nothing left to do.
+    pub(super) fn leave(&mut self, worker: u64, was: Use) -> bool {
+        let Some(desk) = self.desk(worker) else { return false };
+        desk.leave(was);
+        desk.is_done()
+    }
+
+    /// A stream is kept by a worker from now on.
+    pub(super) fn stream_opened(&mut self, worker: u64) {
+        if let Some(desk) = self.desk(worker) {
+            desk.streams += 1;
+        }
+    }
+
+    /// A stream is over. Tells as `leave` does.
+    pub(super) fn stream_closed(&mut self, worker: u64) -> bool {
+        let Some(desk) = self.desk(worker) else { return false };
+        desk.streams = desk.streams.saturating_sub(1);
+        desk.is_done()
+    }
+
+    fn desk(&mut self, worker: u64) -> Option<&mut Desk<S>> {
+        self.desks.iter_mut().find(|desk| desk.worker == worker)
+    }
+}
+
+impl<S> Desk<S> {
+    fn takes(&self, wants: Use, limit: usize) -> bool {
+        match wants {
+            Use::Call => self.open && self.calls < limit,
+            Use::Spell { worker } => self.worker == worker,
+        }
+    }
+
+    fn take(&mut self, wants: Use, slot: S) -> Taken<S> {
+        match wants {
+            Use::Call => self.calls += 1,
+            Use::Spell { .. } => self.spells += 1,
+        }
+        Taken {
+            worker: self.worker,
+            slot,
+        }
+    }
+
+    fn leave(&mut self, was: Use) {
+        let count = match was {
+            Use::Call => &mut self.calls,
+            Use::Spell { .. } => &mut self.spells,
+        };
+        *count = count.saturating_sub(1);
+    }
+
+    /// Wants twice as many slots when all are in use.
+    fn grow(&mut self, wants: Use, limit: usize) -> Option<Grow> {
+        let most = match wants {
+            Use::Call => limit,
+            Use::Spell { .. } => limit + SPARE,
+        };
+        if self.wanted >= most {
+            return None;
+        }
+        self.wanted = (self.wanted * 2).clamp(1, most);
+        Some(Grow {
+            worker: self.worker,
+            count: self.wanted,
+        })
+    }
+
+    const fn is_idle(&self) -> bool {
+        self.calls == 0 && self.spells == 0 && self.streams == 0
+    }
+
+    const fn is_done(&self) -> bool {
+        !self.open && self.is_idle()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two workers with two slots each, named after the worker and a letter.
+    fn floor() -> Floor<&'static str> {
+        let mut floor = Floor::new(4);
+        for (worker, slots) in [(1, ["1a", "1b"]), (2, ["2a", "2b"])] {
+            assert_eq!(floor.open(worker).count, 2);
+            assert!(slots.map(|slot| floor.arrive(worker, slot)).iter().all(Option::is_none));
+        }
+        floor
+    }
+
+    fn now(asked: (Asked<&'static str>, Option<Grow>)) -> (u64, Option<Grow>) {
+        match asked {
+            (Asked::Now(taken), grow) => (taken.worker, grow),
+            (other, _) => panic!("{other:?}"),
+        }
+    }
+
+    fn later(asked: (Asked<&'static str>, Option<Grow>)) -> oneshot::Receiver<Taken<&'static str>> {
+        match asked {
+            (Asked::Later(given), _) => given,
+            (other, _) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn calls_go_where_least_is_to_do_and_more_slots_are_wanted_as_they_run_out() {
+        let mut floor = floor();
+        let taken: Vec<_> = (0..4).map(|_| now(floor.ask(Use::Call))).collect();
+        let grow = |worker| Some(Grow { worker, count: 4 });
+        assert_eq!(taken, [(1, None), (2, None), (1, grow(1)), (2, grow(2))]);
+        let mut given = later(floor.ask(Use::Call));
+        assert_eq!(floor.arrive(2, "2c"), None);
+        assert_eq!(given.try_recv().unwrap().worker, 2);
+        assert_eq!(floor.arrive(3, "x"), Some("x"), "nobody knows that worker");
+    }
+
+    #[test]
+    fn a_worker_runs_so_many_calls_and_its_streams_go_on() {
+        let mut floor = Floor::new(1);
+        floor.open(1);
+        floor.arrive(1, "a");
+        floor.arrive(1, "b");
+        assert_eq!(now(floor.ask(Use::Call)).0, 1);
+        let mut given = later(floor.ask(Use::Call));
+        assert_eq!(
+            now(floor.ask(Use::Spell { worker: 1 })).0,
+            1,
+            "a slot that calls do not get"
+        );
+        floor.leave(1, Use::Spell { worker: 1 });
+        floor.arrive(1, "b");
+        assert!(given.try_recv().is_err());
+        floor.leave(1, Use::Call);
+        floor.arrive(1, "a");
+        assert!(given.try_recv().is_ok());
+    }
+
+    #[test]
+    fn who_does_not_wait_any_more_is_passed_over() {
+        let mut floor = Floor::new(1);
+        drop(later(floor.ask(Use::Call)));
+        let mut given = later(floor.ask(Use::Call));
+        floor.open(1);
+        floor.arrive(1, "a");
+        assert!(given.try_recv().is_ok());
+    }
+
+    #[test]
+    fn a_closed_worker_is_done_when_its_calls_and_streams_are() {
+        let mut floor = floor();
+        floor.stream_opened(1);
+        assert_eq!(now(floor.ask(Use::Call)).0, 1);
+        assert!(!floor.close(1));
+        assert!(floor.close(2));
+        assert_eq!(floor.open_workers(), 0);
+        assert!(!floor.leave(1, Use::Call));
+        assert!(floor.stream_closed(1));
+        assert_eq!(floor.remove(1), ["1a"]);
+        assert!(matches!(floor.ask(Use::Spell { worker: 1 }), (Asked::Gone, None)));
+    }
+
+    #[test]
+    fn spells_that_wait_for_a_worker_learn_that_it_is_gone() {
+        let mut floor = Floor::<&str>::new(1);
+        floor.open(1);
+        let mut given = later(floor.ask(Use::Spell { worker: 1 }));
+        floor.remove(1);
+        assert_eq!(given.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+    }
+}

@@ -1,0 +1,323 @@
+//! Functions in Python: run by worker processes, which are started, fed, watched and replaced from here.
+//!
+//! ```text
+//! call ─► floor (a free slot) ─► slot's connection ─► answer ─► task
+//! supervisor ─► fleet (pure: what becomes of workers) ─► host (starts processes) and workers (load, cancel, stop)
+//! ```
+//!
+//! What server and Python side say to each other: docs/design/2026-11-21-python-workers.md. The Python side, in `python/`,
+//! travels in this program.
+
+mod brief;
+mod call;
+mod ending;
+mod endings;
+mod failure;
+mod fleet;
+mod floor;
+mod folder;
+mod function;
+mod interpreter;
+mod keeper;
+mod links;
+mod log;
+mod shared;
+mod size;
+mod stream;
+mod supervisor;
+mod wire;
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
+
+use serde_json::{Map, Value};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::admin::Health;
+use crate::config::{Config, PythonSection, ServerSection};
+use crate::memory::{ResultBytes, System};
+use crate::telemetry::Metrics;
+use endings::Endings;
+use floor::Floor;
+use folder::Folder;
+pub(crate) use function::PythonFunction;
+pub(crate) use interpreter::NoInterpreter;
+use keeper::{Keeper, Program};
+use links::Heard;
+use shared::Shared;
+use size::Sizes;
+use supervisor::{Supervisor, View};
+
+/// What workers say that waits to be heard.
+const HEARD: usize = 256;
+
+/// Why functions in Python cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PythonError {
+    /// There is no interpreter.
+    #[error("{0}")]
+    NoInterpreter(#[from] NoPython),
+    /// What workers need cannot be made.
+    #[error("workers for Python functions cannot be prepared in {folder}")]
+    Folder {
+        /// Where.
+        folder: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The interpreter does not run the host.
+    #[error("the Python host ended before it was ready ({how}){}", details(.words))]
+    Host {
+        /// How it ended.
+        how: String,
+        /// What it wrote last.
+        words: String,
+    },
+    /// The interpreter is too old, or nobody knows it yet.
+    #[error("Python {python} cannot run functions: use 3.10 to 3.14, or set python.interpreter")]
+    Unsupported {
+        /// Its version.
+        python: String,
+    },
+    /// There is no worker process.
+    #[error("a Python worker could not be started: {0}")]
+    NotStarted(String),
+    /// A worker did not live to load the functions.
+    #[error("the Python functions could not be loaded: {0}")]
+    Ended(String),
+    /// The modules do not load, in their own words.
+    #[error("{message}{}", details(.advice.as_deref().unwrap_or_default()))]
+    Unloadable {
+        /// What is wrong.
+        message: String,
+        /// A command that mends it.
+        advice: Option<String>,
+    },
+    /// A function has columns that cannot be understood.
+    #[error("FlexConnect function '{name}' has a schema that cannot be sent: {reason}")]
+    Schema {
+        /// The function.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// There is no Python interpreter.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct NoPython(#[from] NoInterpreter);
+
+fn details(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!(": {text}")
+    }
+}
+
+/// The workers of one server. Dropping it ends them; [`Python::stop`] also waits for their end.
+pub(crate) struct Python {
+    end: Option<oneshot::Sender<()>>,
+    supervisor: AbortOnDropHandle<()>,
+    _accepting: AbortOnDropHandle<()>,
+    _folder: Folder,
+}
+
+/// What the workers are for.
+pub(crate) struct Setting<'a> {
+    pub(crate) python: &'a PythonSection,
+    pub(crate) server: &'a ServerSection,
+    /// All tables, as functions may read them.
+    pub(crate) tables: &'a Map<String, Value>,
+    pub(crate) location: &'a str,
+    pub(crate) metrics: Metrics,
+    /// What `/ready` and `/live` follow; `None` where nobody asks.
+    pub(crate) health: Option<Health>,
+}
+
+impl<'a> Setting<'a> {
+    /// For workers that nobody asks for.
+    pub(crate) fn new(
+        python: &'a PythonSection,
+        server: &'a ServerSection,
+        tables: &'a Map<String, Value>,
+        location: &'a str,
+    ) -> Self {
+        Self {
+            python,
+            server,
+            tables,
+            location,
+            metrics: Metrics::new(),
+            health: None,
+        }
+    }
+
+    /// For functions that are called without a server around them.
+    pub(crate) fn alone(config: &'a Config, location: &'a str) -> Self {
+        Self::new(&config.python, &config.server, &config.tables, location)
+    }
+
+    /// For a server that shows how its workers are.
+    pub(crate) fn shown_by(mut self, metrics: Metrics, health: Health) -> Self {
+        (self.metrics, self.health) = (metrics, Some(health));
+        self
+    }
+}
+
+impl Python {
+    /// Starts workers and waits until the first has loaded its functions. The others follow. Must be called on a Tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// When there is no Python, or a module does not load.
+    pub(crate) async fn start(setting: Setting<'_>) -> Result<(Self, Vec<PythonFunction>), PythonError> {
+        let Setting {
+            python,
+            server,
+            tables,
+            location,
+            metrics,
+            health,
+        } = setting;
+        let variable = |name| std::env::var_os(name);
+        let interpreter = interpreter::find(
+            python.interpreter.as_deref(),
+            variable("VIRTUAL_ENV").as_deref(),
+            variable("PATH").as_deref(),
+            Path::is_file,
+        )
+        .map_err(NoPython)?;
+        let parent = std::env::temp_dir();
+        let unprepared = |source| PythonError::Folder {
+            folder: parent.display().to_string(),
+            source,
+        };
+        let folder = Folder::unpack(&parent).map_err(unprepared)?;
+        let listener = wire::Listener::bind(&folder.socket()).map_err(unprepared)?;
+        let (hear, heard) = mpsc::channel(HEARD);
+        let program = Program {
+            interpreter,
+            package: folder.package(),
+            socket: folder.socket(),
+            environment: keeper::environment(std::env::vars_os(), &python.path),
+        };
+        let tell = hear.clone();
+        let keeper = Keeper::start(program, move |ended| {
+            // It is a thread of its own, which may wait.
+            let _ = tell.blocking_send(Heard::HostEnded(ended));
+        })
+        .map_err(unprepared)?;
+        let sizes = sizes(python, server);
+        let (orders, obeyed) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            floor: Mutex::new(Floor::new(sizes.threads())),
+            orders,
+            endings: Endings::default(),
+            tasks: Mutex::default(),
+            keys: Mutex::default(),
+            up: watch::Sender::new(false),
+            runtime: Handle::current(),
+            grace: server.tasks.cancel_grace,
+            tracebacks: python.tracebacks,
+        });
+        let view = Arc::new(Mutex::new(View::default()));
+        show(&metrics, &view);
+        let accepting = links::accept(listener, Arc::clone(&shared), keeper.process(), hear.clone());
+        let (first, decided) = oneshot::channel();
+        let (end, ends) = oneshot::channel();
+        let supervisor = Supervisor {
+            shared: Arc::clone(&shared),
+            view,
+            keeper,
+            sizes,
+            brief: brief::brief(python, server, tables, location, sizes.threads()),
+            metrics,
+            health,
+            heard,
+            hear,
+            orders: obeyed,
+            first: Some(first),
+            ends,
+        };
+        let running = Self {
+            end: Some(end),
+            supervisor: AbortOnDropHandle::new(tokio::spawn(supervisor.run())),
+            _accepting: AbortOnDropHandle::new(tokio::spawn(accepting)),
+            _folder: folder,
+        };
+        let gone = || PythonError::Ended("the server ends".to_owned());
+        let decided = decided.await.unwrap_or_else(|_| Err(gone()));
+        let listed = match decided {
+            Ok(listed) => listed,
+            Err(error) => {
+                running.stop().await;
+                return Err(error);
+            }
+        };
+        let functions = listed.into_iter().map(|listed| PythonFunction::new(listed, &shared));
+        match functions.collect() {
+            Ok(functions) => Ok((running, functions)),
+            Err(error) => {
+                running.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends the workers and waits for that.
+    pub(crate) async fn stop(mut self) {
+        if let Some(end) = self.end.take() {
+            let _ = end.send(());
+        }
+        // It panics only where it has a fault, which was logged.
+        let _ = (&mut self.supervisor).await;
+    }
+}
+
+impl std::fmt::Debug for Python {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Python").finish_non_exhaustive()
+    }
+}
+
+fn sizes(python: &PythonSection, server: &ServerSection) -> Sizes {
+    let threads = server.tasks.threads;
+    // What the result budget takes is a share of the memory there is; as much is left.
+    let available = ResultBytes::resolve(None, &System::ask()).bytes;
+    Sizes {
+        workers: python.workers,
+        threads: python.threads,
+        memory: python.worker_memory,
+        // As many as run at most, with the reserve of functions that have less than their share.
+        calls: threads + threads.div_ceil(4),
+        available: Some(available),
+        cpus: available_parallelism().map_or(1, usize::from),
+        measured: None,
+    }
+}
+
+fn show(metrics: &Metrics, view: &Arc<Mutex<View>>) {
+    let (states, memory) = (Arc::clone(view), Arc::clone(view));
+    metrics.show_workers(
+        move || lock(&states).states.clone(),
+        move || {
+            lock(&memory)
+                .memory
+                .iter()
+                .map(|(&place, &bytes)| (place, bytes))
+                .collect()
+        },
+    );
+}
+
+/// Takes a lock. What it guards is whole between any two statements, so a panic elsewhere does not matter.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

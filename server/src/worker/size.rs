@@ -1,0 +1,120 @@
+//! How many workers there are, how many calls each runs at a time, and how much memory it may use.
+
+use super::fleet::Bounds;
+
+/// What a worker takes before one was measured.
+const GUESS: u64 = 256 << 20;
+
+/// A worker needs as much again as it takes to begin with, for what its calls make.
+const ROOM: u64 = 2;
+
+/// What was configured, and what is known of host and workers. Pure.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    /// `python.workers`
+    pub(super) workers: Option<usize>,
+    /// `python.threads`
+    pub(super) threads: Option<usize>,
+    /// `python.worker_memory_bytes`
+    pub(super) memory: Option<u64>,
+    /// Calls that the server runs at a time, of all functions.
+    pub(super) calls: usize,
+    /// Memory that is not for results.
+    pub(super) available: Option<u64>,
+    /// Processors that the host may use.
+    pub(super) cpus: usize,
+    /// Bytes that a worker takes once it has loaded; `None` until the first one has.
+    pub(super) measured: Option<u64>,
+}
+
+impl Sizes {
+    /// What the host says of the place that workers run in.
+    pub(super) fn host(&mut self, cpus: Option<usize>, memory: Option<u64>) {
+        self.cpus = cpus.unwrap_or(self.cpus).max(1);
+        self.available = match (self.available, memory) {
+            (Some(own), Some(host)) => Some(own.min(host)),
+            (own, host) => own.or(host),
+        };
+    }
+
+    /// What the first worker takes.
+    pub(super) fn worker(&mut self, memory: Option<u64>) {
+        self.measured = Some(memory.unwrap_or(GUESS).max(1));
+    }
+
+    /// One worker, until it is known how much one takes.
+    pub(super) fn bounds(&self) -> Bounds {
+        let places = self.measured.map_or(1, |_| self.places());
+        let share = self.available.map(|available| available / self.places() as u64);
+        super::supervisor::bounds(places, self.memory.or(share))
+    }
+
+    /// Calls that one worker runs at a time.
+    pub(super) fn threads(&self) -> usize {
+        self.threads
+            .unwrap_or_else(|| self.calls.div_ceil(self.places()))
+            .max(1)
+    }
+
+    fn places(&self) -> usize {
+        let each = self.measured.unwrap_or(GUESS).saturating_mul(ROOM);
+        let fit = self.available.map_or(u64::MAX, |available| available / each);
+        let fit = usize::try_from(fit).unwrap_or(usize::MAX);
+        self.workers.unwrap_or_else(|| self.cpus.min(fit)).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIB: u64 = 1 << 30;
+
+    fn sizes() -> Sizes {
+        Sizes {
+            workers: None,
+            threads: None,
+            memory: None,
+            calls: 40,
+            available: Some(GIB),
+            cpus: 8,
+            measured: None,
+        }
+    }
+
+    #[test]
+    fn one_worker_is_measured_before_there_are_more() {
+        let mut sizes = sizes();
+        assert_eq!(sizes.bounds().places, 1);
+        sizes.worker(Some(128 << 20));
+        assert_eq!((sizes.bounds().places, sizes.threads()), (4, 10));
+        assert_eq!(sizes.bounds().memory, Some(GIB / 4));
+        sizes.worker(Some(GIB));
+        assert_eq!((sizes.bounds().places, sizes.threads()), (1, 40));
+        sizes.worker(Some(1));
+        assert_eq!((sizes.bounds().places, sizes.threads()), (8, 5));
+    }
+
+    #[test]
+    fn what_is_configured_holds() {
+        let mut sizes = Sizes {
+            workers: Some(3),
+            threads: Some(2),
+            memory: Some(7),
+            ..sizes()
+        };
+        sizes.worker(Some(GIB));
+        assert_eq!(
+            (sizes.bounds().places, sizes.threads(), sizes.bounds().memory),
+            (3, 2, Some(7))
+        );
+    }
+
+    #[test]
+    fn the_host_may_have_less() {
+        let mut sizes = sizes();
+        sizes.host(Some(2), Some(GIB / 2));
+        sizes.worker(Some(1 << 20));
+        assert_eq!((sizes.bounds().places, sizes.bounds().memory), (2, Some(GIB / 4)));
+    }
+}
