@@ -1,0 +1,14 @@
+//! Functions in Python, served by the binary, with the processes that run them killed in every way.
+
+#[cfg(test)]
+mod ends;
+#[cfg(test)]
+#[path = "../serving/harness.rs"]
+#[expect(dead_code, reason = "shared with the tests of serving, which use more of it")]
+mod harness;
+#[cfg(test)]
+mod loading;
+#[cfg(test)]
+mod results;
+#[cfg(test)]
+mod started;

@@ -1,0 +1,58 @@
+//! What functions in Python return and raise, as clients read it.
+
+use super::harness::{call, connect, read, rows as rows_of};
+use super::started::{Started, command};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_and_streams_arrive_and_errors_are_told() {
+    let server = Started::new("");
+    let mut client = connect(server.address).await;
+    for (function, rows) in [("Tiny", 3), ("Wide", 131_072), ("Stream", 200), ("Tiny", 3)] {
+        let info = call(&mut client, function).await.unwrap();
+        let batches = read(&mut client, &info).await.unwrap();
+        assert_eq!(rows_of(&batches), rows, "{function}");
+    }
+    let error = call(&mut client, "Wrong").await.unwrap_err();
+    assert_eq!(error.code(), tonic::Code::Unknown);
+    assert!(error.message().starts_with("there is no such region"), "{error}");
+    let error = call(&mut client, "Nobody").await.unwrap_err();
+    assert!(error.message().contains("Nobody"), "{error}");
+
+    let raised = &server.events("python_exception")[0];
+    assert_eq!(raised["fun"], "Wrong");
+    assert!(raised["exception"].as_str().unwrap().contains("ValueError"), "{raised}");
+    server.until("a line of a logger", |server| {
+        !server.events("called with None").is_empty()
+    });
+    let line = &server.events("called with None")[0];
+    assert_eq!(
+        (&line["logger"], &line["level"], &line["fun"]),
+        (&"tiny".into(), &"warning".into(), &"Tiny".into())
+    );
+    assert_eq!(
+        (&line["rows"], line["task_id"].as_str().map(str::len)),
+        (&3.into(), Some(32)),
+        "{line}"
+    );
+}
+
+#[test]
+fn commands_know_functions_in_python() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = command("[flexconnect]\nfunctions = ['functions']", folder.path());
+        let config = folder.path().join("server.toml");
+        let output = command.args(arguments).arg("--config").arg(config).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            output.status.success(),
+            "{text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        text
+    };
+    let listed = run(&["functions"]);
+    assert!(listed.contains("Tiny\n  description: a few rows\n"), "{listed}");
+    assert_eq!(run(&["call", "Tiny", "--format", "csv"]), "n\n0\n1\n2\n");
+    assert_eq!(run(&["call", "Stream", "--format", "csv"]).lines().count(), 201);
+}
