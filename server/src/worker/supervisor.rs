@@ -96,7 +96,7 @@ impl Supervisor {
                 biased;
                 _ = &mut self.ends => break,
                 Some(heard) = self.heard.recv() => self.hear(&mut state, heard),
-                Some(order) = self.orders.recv() => self.obey(&mut state, order),
+                Some(order) = self.orders.recv() => Self::obey(&mut state, order),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => Some(Event::Tick),
                 Some(_) = state.tasks.join_next() => None,
             };
@@ -201,7 +201,7 @@ impl Supervisor {
         None
     }
 
-    fn obey(&mut self, state: &mut State, order: Order) -> Option<Event> {
+    fn obey(state: &mut State, order: Order) -> Option<Event> {
         match order {
             Order::Grow(Grow { worker, count }) => state.tell(worker, ToWorker::Slots { count }),
             Order::Cancel { worker, task } => {
