@@ -212,7 +212,8 @@ def test_children_inherit_nothing_of_the_server(worker: Worker) -> None:
     assert b"memfd:" not in listed
 
 
-def test_memory_is_told_every_second(server: Server, worker: Worker) -> None:
+@pytest.mark.usefixtures("worker")
+def test_memory_is_told_every_second(server: Server) -> None:
     told = server.host.next("memory").head["workers"]
     assert all(size > 1_000_000 for size in told.values())
 

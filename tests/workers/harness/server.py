@@ -26,6 +26,7 @@ class Inbox:
         self.wire = wire
         self._queue: queue.Queue[Packet | None] = queue.Queue()
         self._kept: list[Packet] = []
+        wire.socket.settimeout(None)
         threading.Thread(target=self._read, daemon=True).start()
 
     def send(self, op: str, body: bytes = b"", **fields: Any) -> None:
