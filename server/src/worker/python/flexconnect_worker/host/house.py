@@ -126,6 +126,10 @@ class House:
             self._tell(child, stream, stream.drain())
         self._close(child)
         del self._workers[child.worker]
+        # What left the group has been adopted by this process, if its own parent has ended.
+        for pid in kernel.children():
+            if pid not in (self._watch.pid, child.pid, *self._processes) and child.left(pid):
+                _kill(pid)
         how = {"code": status} if by_itself else {"signal": status}
         oom = killed and not by_itself and status == signal.SIGKILL
         self._link.send({"op": "exited", "worker": child.worker, **how, "oom": oom})
