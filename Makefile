@@ -10,7 +10,7 @@ BIN := $(CARGO_TARGET_DIR)/debug
 SCRIPTS := .ci/run examples/demo $(shell grep -rlE '^\#!.*\b(ba)?sh$$' tests --include='*' --exclude-dir=target 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-demo test-compat test-sandbox test-control-plane test-e2e programs lint audit \
+.PHONY: help demo test test-unit test-demo test-workers test-compat test-sandbox test-control-plane test-e2e programs lint audit \
 	generate bench bench-server bench-criterion soak setup
 
 help: ## Show this list
@@ -22,7 +22,7 @@ demo: ## One object, three replicas, queries answered while one of them is kille
 	@cargo build --quiet -p flexconnect-operator -p flexconnect-example -p flexconnect-sandbox
 	@examples/demo "$(BIN)"
 
-test: test-unit test-demo test-compat test-sandbox test-control-plane test-e2e ## Everything below
+test: test-unit test-demo test-workers test-compat test-sandbox test-control-plane test-e2e ## Everything below
 
 # Everything at once, so that cargo compiles what is shared with one set of features.
 programs:
@@ -35,6 +35,10 @@ test-unit: programs ## Unit and property tests, and each crate against real sock
 test-demo: programs ## The demo, as a test
 	@tests/setup data
 	examples/demo "$(BIN)"
+
+test-workers: ## The Python side of functions in Python: host and workers, against a server that the tests play
+	@tests/setup python
+	$(PYTHON)/pytest -q tests/workers
 
 test-compat: programs ## The server beside the vendor's Python server, both called by pyarrow
 	@tests/setup python

@@ -58,5 +58,7 @@ def test_a_cancel_that_blocks_harms_nobody(fresh: Worker, gate: Callable[[], Non
 def test_thousands_of_cancellations_of_nothing_are_forgotten(worker: Worker) -> None:
     for number in range(3_000):
         worker.inbox.send("cancel", task=f"{number:032x}")
+    worker.inbox.send("metrics")
+    worker.inbox.next("metrics")
     assert worker.slots[0].call("Tiny", task=f"{0:032x}").op == "table"
     assert worker.slots[0].call("Tiny", task=f"{2_999:032x}").head["code"] == 6

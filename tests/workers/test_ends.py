@@ -89,10 +89,13 @@ def test_a_forked_child_answers_nothing(fresh: Worker, how: str) -> None:
 def test_what_a_worker_started_ends_with_it(server: Server, fresh: Worker) -> None:
     fresh.slots[0].call("Harm", b'{"how": "leave program"}')
     left = int(event(fresh, "left")["event"].split()[1])
+    fresh.slots[0].call("Harm", b'{"how": "leave orphan"}')
+    orphan = int(fresh.output("stdout", b"orphan ").split(b"orphan ")[1])
     assert is_alive(left)
+    assert is_alive(orphan)
     server.host.send("kill", worker=fresh.number, signal="KILL")
     fresh.exited()
-    wait_until_gone(left)
+    wait_until_gone(left, orphan)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +215,8 @@ def test_children_inherit_nothing_of_the_server(worker: Worker) -> None:
     assert b"memfd:" not in listed
 
 
-def test_memory_is_told_every_second(server: Server, worker: Worker) -> None:
+@pytest.mark.usefixtures("worker")
+def test_memory_is_told_every_second(server: Server) -> None:
     told = server.host.next("memory").head["workers"]
     assert all(size > 1_000_000 for size in told.values())
 

@@ -52,8 +52,10 @@ def test_no_modules_are_no_functions(server: Server) -> None:
         ("no_schema", "FlexConnect function 'Shapeless' implemented in class Shapeless does not specify schema."),
         (
             "twice",
-            "FlexConnect function implemented in class Again specifies same name as already registered fun from class "
-            "Tiny.",
+            (
+                "FlexConnect function implemented in class Again specifies same name as already registered fun from "
+                "class Tiny."
+            ),
         ),
         ("failing_load", "KeyError: 'api_key'"),
         ("exiting", "SystemExit: no licence"),

@@ -11,6 +11,6 @@ class Failing(Tiny):
     Name = "Failing"
 
     @staticmethod
-    def on_load(ctx: Any) -> None:
+    def on_load(ctx: Any) -> None:  # noqa: ARG004
         """Fails."""
         raise KeyError("api_key")

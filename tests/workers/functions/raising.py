@@ -22,7 +22,7 @@ def _info(**parts: Any) -> ErrorInfo:
 
 def _chain() -> None:
     try:
-        raise KeyError("inner")
+        _raise(KeyError("inner"))
     except KeyError as error:
         raise RuntimeError("outer") from error
 
@@ -39,7 +39,7 @@ def _raise(error: BaseException) -> None:
 
 FAILURES = {
     "value": lambda: _raise(ValueError("not that")),
-    "decode": lambda: b"\xff".decode(),
+    "decode": b"\xff".decode,
     "arrow invalid": lambda: pa.array(["x"]).cast(pa.int64()),
     "empty value": lambda: _raise(ValueError()),
     "runtime": lambda: _raise(RuntimeError("broken")),

@@ -40,7 +40,7 @@ async def _tasks() -> None:
 
 def _exception() -> None:
     try:
-        raise KeyError("lost")
+        {}["lost"]
     except KeyError:
         _LOG.exception("it failed")
 

@@ -17,6 +17,8 @@ from harness.wire import INLINE, Packet, Wire
 PACKAGE = Path(__file__).parents[3] / "server/src/worker/python/flexconnect_worker"
 FUNCTIONS = Path(__file__).parents[1] / "functions"
 PATIENCE = 30.0
+PYTHON = os.environ.get("FLEXCONNECT_WORKERS_PYTHON", sys.executable)
+"""The interpreter of hosts and workers, with the vendor's packages; the tests themselves run in their own."""
 
 
 class Inbox:
@@ -26,6 +28,7 @@ class Inbox:
         self.wire = wire
         self._queue: queue.Queue[Packet | None] = queue.Queue()
         self._kept: list[Packet] = []
+        wire.socket.settimeout(None)
         threading.Thread(target=self._read, daemon=True).start()
 
     def send(self, op: str, body: bytes = b"", **fields: Any) -> None:
@@ -162,7 +165,7 @@ class Worker:
 class Server:
     """A listening socket and the host that is started beside it."""
 
-    def __init__(self, folder: Path, python: str = sys.executable, *, once: bool = True) -> None:
+    def __init__(self, folder: Path, python: str = PYTHON, *, once: bool = True) -> None:
         self.path = folder / "server.sock"
         self.python = python
         self._options = ["--once"] if once else []

@@ -16,6 +16,7 @@ from flexconnect_worker.host.memory import Gauge
 _FOLDER = Path(__file__).resolve().parent.parent
 _CHUNK = 65_536
 _BURST = 1 << 20
+_MARK = "FLEXCONNECT_WORKER"
 _PER_SECOND = 1 << 18
 
 
@@ -93,6 +94,7 @@ class Child:
                     stdout=pipes["stdout"][1],
                     stderr=pipes["stderr"][1],
                     start_new_session=True,
+                    env={**os.environ, _MARK: str(worker)},
                 )
             except BaseException:
                 for reading, _ in pipes.values():
@@ -107,6 +109,13 @@ class Child:
         """Sends a signal to the worker and to all that it started in its group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
+
+    def left(self, pid: int) -> bool:
+        """Whether a process comes from this worker, by the environment that it was given."""
+        try:
+            return f"{_MARK}={self.worker}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Ends what is left of the group, to be called before the worker is reaped: until then its number is taken."""

@@ -9,6 +9,7 @@ from flexconnect_worker import kernel
 from flexconnect_worker.host import memory
 from flexconnect_worker.host.child import Child, Stream
 from flexconnect_worker.host.link import Link
+from flexconnect_worker.host.watch import Watch
 from flexconnect_worker.packet import Head, Malformed
 
 _SIGNALS = {"TERM": signal.SIGTERM, "KILL": signal.SIGKILL, "ABRT": signal.SIGABRT}
@@ -17,8 +18,9 @@ _SIGNALS = {"TERM": signal.SIGTERM, "KILL": signal.SIGKILL, "ABRT": signal.SIGAB
 class House:
     """All worker processes of one connection to the server."""
 
-    def __init__(self, link: Link, socket: str) -> None:
+    def __init__(self, link: Link, socket: str, watch: Watch) -> None:
         self._link = link
+        self._watch = watch
         self._socket = socket
         self._workers: dict[int, Child] = {}
         self._processes: dict[int, Child] = {}
@@ -93,18 +95,18 @@ class House:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             for pid in kernel.children():
-                if pid not in self._processes:
+                if pid not in (self._watch.pid, *self._processes):
                     _kill(pid)
-            try:
-                ended = os.waitpid(-1, os.WNOHANG)[0]
-            except ChildProcessError:
-                break
-            if not ended:
+            ended = _next_ended()
+            if ended is not None:
+                child = self._processes.pop(ended, None)
+                if child is not None:
+                    self._close(child)
+                os.waitpid(ended, 0)
+            elif set(kernel.children()) <= {self._watch.pid}:
+                return
+            else:
                 time.sleep(0.005)
-                continue
-            child = self._processes.pop(ended, None)
-            if child is not None:
-                child.close()
 
     def _start(self, worker: int, key: str, slot: int) -> None:
         if worker in self._workers:
@@ -114,6 +116,7 @@ class House:
         except (OSError, ValueError) as error:
             self._link.send({"op": "failed", "worker": worker, "message": f"a worker cannot be started: {error}"})
             return
+        self._watch.add(child.pid)
         self._workers[worker] = self._processes[child.pid] = child
         self._link.send({"op": "started", "worker": worker, "pid": child.pid})
 
@@ -121,11 +124,20 @@ class House:
         child.signal(signal.SIGKILL)
         for stream in child.streams:
             self._tell(child, stream, stream.drain())
-        child.close()
+        self._close(child)
         del self._workers[child.worker]
+        # What left the group has been adopted by this process, if its own parent has ended.
+        for pid in kernel.children():
+            if pid not in (self._watch.pid, child.pid, *self._processes) and child.left(pid):
+                _kill(pid)
         how = {"code": status} if by_itself else {"signal": status}
         oom = killed and not by_itself and status == signal.SIGKILL
         self._link.send({"op": "exited", "worker": child.worker, **how, "oom": oom})
+
+    def _close(self, child: Child) -> None:
+        """Lets go of a worker that has ended and is not reaped: until then, nothing else can have its number."""
+        child.close()
+        self._watch.remove(child.pid)
 
     def _tell(self, child: Child, stream: Stream, texts: Iterable[tuple[bytes, int]]) -> None:
         for text, dropped in texts:
@@ -134,6 +146,14 @@ class House:
                 head["dropped"] = dropped
             if not self._link.offer(head, text):
                 stream.lines.leave_out(len(text) + dropped)
+
+
+def _next_ended() -> int | None:
+    try:
+        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return ended.si_pid if ended is not None else None
 
 
 def _kill(pid: int) -> None:

@@ -15,6 +15,7 @@ from flexconnect_worker.host import memory
 from flexconnect_worker.host.child import Child, Stream
 from flexconnect_worker.host.house import House
 from flexconnect_worker.host.link import Link
+from flexconnect_worker.host.watch import Watch
 
 _TICK = 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
@@ -35,13 +36,16 @@ class _Signals:
             os.set_blocking(end, False)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         self._ends = ends
+        self.told = False
         for number in (signal.SIGCHLD, *ends):
             signal.signal(number, lambda *_: None)
 
     def take(self) -> bool:
-        """Whether one of those that end this process has come."""
+        """Whether one of those that end this process has come now; `told` remembers it."""
         with contextlib.suppress(BlockingIOError):
-            return any(number in self._ends for number in os.read(self.descriptor, 4096))
+            if any(number in self._ends for number in os.read(self.descriptor, 4096)):
+                self.told = True
+                return True
         return False
 
 
@@ -55,18 +59,21 @@ def main(arguments: list[str]) -> NoReturn:
     ends = {signal.SIGTERM} if options.once else {signal.SIGTERM, signal.SIGINT}
     if options.once:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    watch = Watch()
     signals = _Signals(ends)
     with contextlib.suppress(OSError):
         kernel.adopt_orphans()
     try:
-        while True:
-            _serve(_connect(options.socket, signals, options.once), options.socket, signals)
+        while not signals.told:
+            _serve(_connect(options.socket, signals, options.once), options.socket, signals, watch)
             if options.once:
                 break
     except _Told:
         pass
     except packet.Malformed as error:
         sys.exit(f"the server and this host do not understand each other: {error}")
+    finally:
+        watch.close()
     sys.exit(0)
 
 
@@ -87,9 +94,9 @@ def _connect(path: str, signals: _Signals, once: bool) -> Link:
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-def _serve(link: Link, path: str, signals: _Signals) -> None:
+def _serve(link: Link, path: str, signals: _Signals, watch: Watch) -> None:
     """Until the server ends; `_Told` when this process was told to end. No process is left then."""
-    house = House(link, path)
+    house = House(link, path, watch)
     try:
         link.send(
             {

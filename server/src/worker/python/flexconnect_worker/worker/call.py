@@ -24,9 +24,9 @@ def parameters(body: bytes | bytearray) -> dict[str, Any]:
 def headers(head: Head) -> dict[str, list[Any]]:
     """The headers of a call; those whose names end with -bin hold bytes, which are base64 in JSON."""
     found: dict[str, list[Any]] = head.get("headers") or {}
-    for name in found:
+    for name, values in found.items():
         if name.endswith("-bin"):
-            found[name] = [base64.b64decode(value) for value in found[name]]
+            values[:] = [base64.b64decode(value) for value in values]
     return found
 
 

@@ -54,21 +54,25 @@ class Tasks:
         """Cancels a task or its stream; calls `cancel` of its function, once, where it may block for ever."""
         task = self._running.get(id_)
         if task is None:
-            with self._lock:
-                found = [stream for stream in self._streams.values() if stream.task.id == id_]
-            for stream in found:
-                stream.task.cancelled = True
-            if not found:
-                # The packets of two connections have no order: the call may be about to come.
-                self._early[id_] = None
-                while len(self._early) > _MOST_EARLY:
-                    self._early.popitem(last=False)
-            return
-        if task.cancelled:
+            if self._cancel_streams(id_):
+                return
+            # The packets of two connections have no order: the call may be about to come, or have come just now.
+            self._early[id_] = None
+            while len(self._early) > _MOST_EARLY:
+                self._early.popitem(last=False)
+            task = self._running.get(id_)
+        if task is None or task.cancelled:
             return
         task.cancelled = True
         if task.instance is not None:
             threading.Thread(target=_ask, args=(task,), name="flexconnect.cancel", daemon=True).start()
+
+    def _cancel_streams(self, id_: str) -> bool:
+        with self._lock:
+            found = [stream for stream in self._streams.values() if stream.task.id == id_]
+        for stream in found:
+            stream.task.cancelled = True
+        return bool(found)
 
     def add_stream(self, stream: "Stream") -> int:
         """Keeps a stream; gives its number."""
