@@ -81,7 +81,7 @@ bench: $(if $(ONLY),bench-$(ONLY),bench-server bench-criterion) ## Speed and mem
 
 bench-server:
 	@tests/setup python
-	@echo "building the server and its load client in release mode (6 min the first time)"
+	@echo "building the server and its load client in release mode (10 min the first time)"
 	@cargo build --quiet --release -p flexconnect-bench
 	@$(BENCH) run $(BENCH_ARGUMENTS) $(if $(ROWS),--rows $(ROWS)) $(if $(QUICK),--quick)
 
