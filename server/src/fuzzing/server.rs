@@ -24,11 +24,10 @@ use tower::{Service, ServiceExt as _};
 
 use super::{fits, fits_as_trailers, requests, tokens};
 use crate::admin::Health;
-use crate::app::{Offered, ServerContext};
 use crate::auth::{Authenticator, EnumeratedTokens};
 use crate::config::{AnswerSettings, ConnectionSettings, Tables, TokenHeader};
 use crate::drain::{Calls, Phase};
-use crate::flight::{self, Dispatcher, FlexConnect, Fork, Settings};
+use crate::flight::{self, Dispatcher, FlexConnect, Fork, Offered, ServerContext, Settings};
 use crate::function::{Registry, from_fn};
 use crate::net;
 use crate::task::{Limits, Output, Tasks};

@@ -79,20 +79,12 @@ impl SpilledTable {
 #[cfg(feature = "fuzzing")]
 pub(crate) async fn fuzz_spilled(table: &EncodedTable, spill: &Spill) -> io::Result<Vec<Message>> {
     let table = SpilledTable::write(table, spill).map_err(io::Error::other)?;
-    let mut records = table.read();
+    let mut records = table.read(&Budget::new(usize::MAX));
     let mut messages = Vec::new();
     while let Some(message) = std::future::poll_fn(|context| records.poll_next(context)).await {
-        let Message {
-            header,
-            body,
-            app_metadata,
-        } = message?;
-        let body = body.into_contiguous().await?.into();
-        messages.push(Message {
-            header,
-            body,
-            app_metadata,
-        });
+        let message = message?;
+        let body = message.body.into_contiguous().await?.into();
+        messages.push(Message { body, ..message });
     }
     Ok(messages)
 }
