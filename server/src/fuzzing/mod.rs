@@ -22,6 +22,12 @@ pub use tokens::{headers, jwt};
 
 use tonic::Status;
 
+/// Whether a panic of this thread is one that the server makes an error of, and thus no find.
+#[must_use]
+pub fn is_refusal() -> bool {
+    crate::telemetry::foreign::parsing()
+}
+
 /// What the headers of an answer may take together; clients drop errors whose trailers are larger.
 const TRAILERS: usize = 5 * 1024;
 
