@@ -5,7 +5,6 @@ use std::cell::LazyCell;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use arrow_flight::{FlightData, FlightDescriptor};
-use arrow_ipc::reader::StreamReader;
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::runtime::{Builder, Runtime};
@@ -14,7 +13,7 @@ use super::columns::{column, schema};
 use super::dice::Dice;
 use super::fits;
 use crate::flight::{Upload, send};
-use crate::ipc::{BatchEncoder, EncodedTable, Message};
+use crate::ipc::{BatchEncoder, EncodedTable, Message, read_back};
 use crate::memory::Spill;
 use crate::task::{Output, fuzz_spilled};
 
@@ -44,17 +43,17 @@ pub fn table(bytes: &[u8]) {
     for batch in &batches {
         sent.extend(encoder.encode(batch).expect("every batch of the schema can be sent"));
     }
-    assert_eq!(read(&sent), batches, "sent");
+    assert_eq!(read_back(sent).1, batches, "sent");
 
     let with_rows: Vec<_> = batches.into_iter().filter(|batch| batch.num_rows() > 0).collect();
     let table = EncodedTable::encode(&schema, with_rows.clone()).expect("what can be sent can be kept");
     let kept: Vec<_> = (0..).map_while(|index| table.message(index)).collect();
     assert_eq!(table.len(), kept.iter().map(Message::len).sum::<usize>(), "its length");
-    assert_eq!(read(&kept), with_rows, "kept");
+    assert_eq!(read_back(kept).1, with_rows, "kept");
 
     let spilled = SPILL.with(|spill| RUNTIME.with(|runtime| runtime.block_on(fuzz_spilled(&table, spill))));
     let spilled = spilled.expect("what was written can be read");
-    assert_eq!(read(&spilled), with_rows, "written to disk");
+    assert_eq!(read_back(spilled).1, with_rows, "written to disk");
 }
 
 fn batch(dice: &mut Dice<'_>, schema: &SchemaRef) -> RecordBatch {
@@ -65,23 +64,6 @@ fn batch(dice: &mut Dice<'_>, schema: &SchemaRef) -> RecordBatch {
         .map(|field| column(dice, field.data_type(), rows));
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(schema.clone(), columns.collect(), &options).expect("columns of the schema")
-}
-
-/// What an Arrow reader makes of messages.
-fn read(messages: &[Message]) -> Vec<RecordBatch> {
-    let mut file = Vec::new();
-    for Message { header, body, .. } in messages {
-        let padded = header.len().next_multiple_of(8);
-        file.extend([0xff; 4]);
-        file.extend(u32::try_from(padded).expect("small").to_le_bytes());
-        file.extend(&header[..]);
-        file.resize(file.len() + padded - header.len(), 0);
-        for segment in body.segments() {
-            file.extend(&segment[..]);
-        }
-    }
-    let reader = StreamReader::try_new(&file[..], None).expect("a stream");
-    reader.map(|batch| batch.expect("a batch")).collect()
 }
 
 /// The messages of a `DoPut`: of each the lengths of its header and its body, then both. What can be read is sent back.

@@ -5,10 +5,14 @@ mod cut;
 mod encode;
 mod message;
 mod pack;
+#[cfg(any(test, feature = "fuzzing"))]
+mod read_back;
 mod schema;
 
 pub(crate) use encode::BatchEncoder;
 pub use encode::EncodedTable;
 pub(crate) use message::rows;
 pub use message::{Body, Message};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use read_back::read_back;
 pub use schema::SchemaMessage;
