@@ -62,7 +62,7 @@ fn messages(bytes: &[u8]) {
         kind: "info".to_owned(),
         data,
     };
-    let output = Output::table(Schema::empty().into(), Vec::new()).with_messages(&[message.clone()]);
+    let output = Output::table(Schema::empty().into(), Vec::new()).with_messages(std::slice::from_ref(&message));
     let output = output.expect("values are JSON");
     let sent: Value = output
         .schema()

@@ -123,12 +123,11 @@ fn values(dice: &mut Dice<'_>, data_type: &DataType, rows: usize) -> ArrayRef {
         DataType::Dictionary(key, value) => {
             let values = column(dice, value, 5);
             let keys: Int8Array = (0..rows).map(|_| dice.coin().then(|| key_of(dice))).collect();
-            match **key {
-                DataType::Int8 => Arc::new(DictionaryArray::<Int8Type>::new(keys, values)),
-                _ => {
-                    let keys = keys.iter().map(|key| key.map(i32::from)).collect();
-                    Arc::new(DictionaryArray::<Int32Type>::new(keys, values))
-                }
+            if **key == DataType::Int8 {
+                Arc::new(DictionaryArray::<Int8Type>::new(keys, values))
+            } else {
+                let keys = keys.iter().map(|key| key.map(i32::from)).collect();
+                Arc::new(DictionaryArray::<Int32Type>::new(keys, values))
             }
         }
         DataType::List(item) => {
@@ -164,24 +163,7 @@ fn values(dice: &mut Dice<'_>, data_type: &DataType, rows: usize) -> ArrayRef {
                 .collect();
             Arc::new(StructArray::new(fields.clone(), members, nulls(dice, rows)))
         }
-        DataType::Map(entries, sorted) => {
-            let DataType::Struct(fields) = entries.data_type() else {
-                unreachable!("the entries of a map are structs")
-            };
-            let lengths: Vec<_> = (0..rows).map(|_| dice.below(ITEMS)).collect();
-            let count = lengths.iter().sum();
-            let keys: StringArray = (0..count).map(|key| Some(key.to_string())).collect();
-            let values = column(dice, fields[1].data_type(), count);
-            let pairs = StructArray::new(fields.clone(), vec![Arc::new(keys), values], None);
-            let offsets = OffsetBuffer::from_lengths(lengths);
-            Arc::new(MapArray::new(
-                entries.clone(),
-                offsets,
-                pairs,
-                nulls(dice, rows),
-                *sorted,
-            ))
-        }
+        DataType::Map(entries, sorted) => map(dice, entries, *sorted, rows),
         DataType::Union(members, mode) => {
             let types: ScalarBuffer<i8> = (0..rows).map(|_| i8::from(dice.coin())).collect();
             let offsets = matches!(mode, UnionMode::Dense).then(|| places(&types));
@@ -200,6 +182,20 @@ fn values(dice: &mut Dice<'_>, data_type: &DataType, rows: usize) -> ArrayRef {
             cast(&numbers.collect::<Int64Array>(), data_type).expect("made of numbers")
         }
     }
+}
+
+fn map(dice: &mut Dice<'_>, entries: &FieldRef, sorted: bool, rows: usize) -> ArrayRef {
+    let DataType::Struct(fields) = entries.data_type() else {
+        unreachable!("the entries of a map are structs")
+    };
+    let lengths: Vec<_> = (0..rows).map(|_| dice.below(ITEMS)).collect();
+    let count = lengths.iter().sum();
+    let keys: StringArray = (0..count).map(|key| Some(key.to_string())).collect();
+    let values = column(dice, fields[1].data_type(), count);
+    let pairs = StructArray::new(fields.clone(), vec![Arc::new(keys), values], None);
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    let nulls = nulls(dice, rows);
+    Arc::new(MapArray::new(entries.clone(), offsets, pairs, nulls, sorted))
 }
 
 fn lists(dice: &mut Dice<'_>, item: &FieldRef, rows: usize) -> (OffsetBuffer<i32>, ArrayRef) {

@@ -308,9 +308,9 @@ pub fn connection(bytes: &[u8]) {
     };
     WORLD.with(|world| {
         world.play(async {
-            let (client, server) = duplex(MAX_REQUEST);
+            let (client, accepted) = duplex(MAX_REQUEST);
             let phases = world.phases.clone();
-            let served = net::fuzz_connection(server, world.service(), settings, &world.metrics, phases);
+            let served = net::fuzz_connection(accepted, world.service(), settings, &world.metrics, phases);
             let spoken = async {
                 let (mut answers, mut requests) = tokio::io::split(client);
                 let mut nowhere = sink();

@@ -35,7 +35,7 @@ pub(super) fn rows(batch: RecordBatch<'_>, body: usize) -> Result<(), ArrowError
         return Err(refused("compressed data are not supported"));
     }
     let most = body.saturating_mul(8).max(FREE_ROWS);
-    let lengths = batch.nodes().into_iter().flatten().map(|node| node.length());
+    let lengths = batch.nodes().into_iter().flatten().map(arrow_ipc::FieldNode::length);
     for length in lengths.chain([batch.length()]) {
         if usize::try_from(length).is_ok_and(|length| length > most) || length < 0 {
             return Err(refused(&format!("{length} rows are not in {body} bytes")));

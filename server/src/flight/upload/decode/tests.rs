@@ -219,7 +219,7 @@ fn a_header_is_no_bomb() {
             ..FieldArgs::default()
         };
         let field = arrow_ipc::Field::create(builder, &args);
-        let fields = Some(builder.create_vector(&[field; 10_000]));
+        let fields = Some(builder.create_vector(&vec![field; 10_000]));
         let args = SchemaArgs {
             fields,
             ..SchemaArgs::default()
