@@ -10,8 +10,8 @@ BIN := $(CARGO_TARGET_DIR)/debug
 SCRIPTS := .ci/run examples/demo $(shell grep -rlE '^\#!.*\b(ba)?sh$$' tests --include='*' --exclude-dir=target 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-demo test-workers test-compat test-sandbox test-control-plane test-e2e programs lint audit \
-	generate bench bench-server bench-criterion soak setup
+.PHONY: help demo test test-unit test-fuzz test-demo test-workers test-compat test-sandbox test-control-plane test-e2e \
+	programs fuzz lint audit generate bench bench-server bench-criterion soak setup
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ demo: ## One object, three replicas, queries answered while one of them is kille
 	@cargo build --quiet -p flexconnect-operator -p flexconnect-example -p flexconnect-sandbox
 	@examples/demo "$(BIN)"
 
-test: test-unit test-demo test-workers test-compat test-sandbox test-control-plane test-e2e ## Everything below
+test: test-unit test-fuzz test-demo test-workers test-compat test-sandbox test-control-plane test-e2e ## Everything below
 
 # Everything at once, so that cargo compiles what is shared with one set of features.
 programs:
@@ -31,6 +31,9 @@ programs:
 test-unit: programs ## Unit and property tests, and each crate against real sockets and processes
 	@tests/setup data python
 	cargo test --workspace
+
+test-fuzz: ## A minute of made-up input for each part that reads bytes from outside
+	tests/fuzz/run --seconds 60
 
 test-demo: programs ## The demo, as a test
 	@tests/setup data
@@ -60,6 +63,7 @@ lint: ## Format, clippy, licences, generated files, shell and Python scripts
 	@tests/setup python cargo-tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo clippy -p flexconnect-fuzz --features libfuzzer --quiet -- -D warnings
 	$(CACHE)/tools/bin/cargo-deny --log-level error check licenses bans sources
 	cargo test --quiet --workspace --test generated
 	$(PYTHON)/shellcheck $(SCRIPTS)
@@ -69,6 +73,9 @@ lint: ## Format, clippy, licences, generated files, shell and Python scripts
 audit: ## Known vulnerabilities in dependencies (needs the RustSec database from the network)
 	@tests/setup cargo-tools
 	$(CACHE)/tools/bin/cargo-deny check advisories
+
+fuzz: ## Ten million made-up inputs for each of TARGETS, or for all (hours); INPUTS=1000 only tries
+	tests/fuzz/run --inputs $(or $(INPUTS),10000000) $(TARGETS)
 
 generate: ## Refresh the generated files
 	cargo run --quiet -p flexconnect-operator -- crd > crds/flexconnectserver.yaml
@@ -85,7 +92,7 @@ bench: $(if $(ONLY),bench-$(ONLY),bench-server bench-criterion) ## Speed and mem
 
 bench-server:
 	@tests/setup python
-	@echo "building the server and its load client in release mode (6 min the first time)"
+	@echo "building the server and its load client in release mode (10 min the first time)"
 	@cargo build --quiet --release -p flexconnect-bench
 	@$(BENCH) run $(BENCH_ARGUMENTS) $(if $(ROWS),--rows $(ROWS)) $(if $(QUICK),--quick)
 

@@ -61,6 +61,9 @@ pub mod drain;
 pub mod error;
 pub mod flight;
 pub mod function;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod ipc;
 pub mod memory;
 pub mod net;

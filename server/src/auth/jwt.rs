@@ -97,6 +97,30 @@ impl Verifier for JwtVerifier {
     }
 }
 
+/// The door of the fuzzers: a set of keys, and a token for them. Its seeds are signed by one of their own.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_jwt(keys: &[u8], token: &str) {
+    use jsonwebtoken::Algorithm;
+    let rules = Rules::new(&JwtSettings {
+        issuer: "https://issuer".to_owned(),
+        audience: vec!["sales".to_owned()],
+        keys: crate::config::KeySet::File("keys.json".into()),
+        algorithms: vec![Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA],
+        leeway: std::time::Duration::ZERO,
+        refresh: std::time::Duration::MAX,
+    });
+    let claims = || {
+        let keys = keys::KeySet::parse(keys, &rules.algorithms()).ok()?;
+        let header = decode_header(token).ok()?;
+        rules.admit(&header).ok()?;
+        let key = keys.find(&header).ok()?;
+        rules.check(token, header.alg, &key).ok()
+    };
+    if let Some(claims) = claims() {
+        assert_eq!(claims["iss"], "https://issuer", "a token of somebody else");
+    }
+}
+
 /// Callers learn that a token has expired, since that is theirs to change; the log has the rest.
 fn refuse(reject: &Reject) -> Refusal {
     let expired = matches!(reject, Reject::Expired | Reject::NotYet);

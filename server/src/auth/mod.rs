@@ -20,6 +20,8 @@ use tonic::transport::server::TcpConnectInfo;
 pub use enumerated::EnumeratedTokens;
 pub use identity::{AlternativeName, ClientCertificate, Identity, Method};
 pub use jwt::JwksError;
+#[cfg(feature = "fuzzing")]
+pub(crate) use jwt::fuzz_jwt;
 pub use verifier::{Attempt, Refusal, Verifier};
 
 use crate::config::{Authentication, Origin, TokenHeader, TokenVerification};
@@ -31,6 +33,14 @@ use jwt::JwtVerifier;
 
 /// Callers that were refused and are logged a second: anybody can make such calls.
 const LOGGED_FAILURES: u32 = 10;
+
+/// The door of the fuzzers.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_token(header: &TokenHeader, headers: &http::HeaderMap) {
+    if let Ok(token) = header::token(header, headers) {
+        assert_eq!(token, token.trim(), "blanks around a token");
+    }
+}
 
 /// Authenticates calls. Clones are the same one.
 #[derive(Clone)]
@@ -138,7 +148,7 @@ impl Authenticator {
     }
 
     /// An authenticator that asks this verifier.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn asking(verifier: impl Verifier, header: TokenHeader) -> Self {
         Self(Arc::new(Check {
             tokens: Some(Tokens {

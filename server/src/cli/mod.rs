@@ -10,6 +10,11 @@ mod rows;
 mod start;
 mod terminal;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use call::fuzz_argument;
+#[cfg(feature = "fuzzing")]
+pub(crate) use remote::{fuzz_answer, fuzz_url};
+
 use std::error::Error;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;

@@ -62,6 +62,23 @@ pub fn load(inputs: &Inputs) -> Result<(Config, Vec<Warning>), Mistakes> {
     assemble(settings, inputs, findings)
 }
 
+/// The door of the fuzzers: [`load`] for one settings file whose text is at hand.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_document(format: u8, text: &str) {
+    use super::{Source, document};
+    let parse = match format % 3 {
+        0 => document::toml,
+        1 => document::yaml,
+        _ => document::json,
+    };
+    let source = Source::file(std::path::Path::new("settings"));
+    if let Ok(settings) = parse(text, &source)
+        && let Err(mistakes) = assemble(settings, &Inputs::default(), Findings::new(schema::is_secret))
+    {
+        assert!(!mistakes.to_string().is_empty(), "refused without a word");
+    }
+}
+
 /// The part of [`load`] that touches nothing.
 pub(super) fn assemble(
     files: Table,

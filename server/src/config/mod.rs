@@ -24,6 +24,8 @@ mod tree;
 mod variables;
 
 pub use layers::Inputs;
+#[cfg(feature = "fuzzing")]
+pub(crate) use load::fuzz_document;
 pub use load::{Config, Origin, load};
 pub use reference::reference;
 pub use report::{Mistake, Mistakes, Warning};

@@ -1,24 +1,31 @@
 //! Arrow data in both directions: rows out of what a client uploads, and rows as a stream to a client.
 
+mod bounds;
+mod decode;
+
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use arrow_flight::decode::FlightRecordBatchStream;
-use arrow_flight::error::FlightError as DecodeError;
 use arrow_flight::{FlightData, FlightDescriptor};
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
+use self::decode::Decoder;
 use super::{DataStream, Uploads};
 use crate::error::{ErrorCode, ErrorInfo, FlightError, FlightKind};
 use crate::ipc::BatchEncoder;
 use crate::task::{CallEnding, FunctionError, Output};
 
 /// What a client uploads with `DoPut`: where it belongs, and its rows as they come.
+///
+/// Rows take about the memory that their messages do, whatever a client claims. So compressed data and additions to
+/// dictionaries are refused, and dictionaries beyond 256 MiB. Bad data are the client's fault: `BAD_ARGUMENT`.
 pub struct Upload {
     descriptor: FlightDescriptor,
-    batches: FlightRecordBatchStream,
+    /// `None` when nothing follows.
+    messages: Option<Uploads<FlightData>>,
+    decoder: Decoder,
 }
 
 impl Upload {
@@ -32,10 +39,10 @@ impl Upload {
         let descriptor = first.flight_descriptor.clone();
         let descriptor = descriptor.ok_or_else(|| FlightError::bad_argument("Descriptor missing on first message"))?;
         let messages = stream::iter([Ok(first)]).chain(data);
-        let messages = messages.map_err(|error| DecodeError::ExternalError(Box::new(error)));
         Ok(Self {
             descriptor,
-            batches: FlightRecordBatchStream::new_from_flight_data(messages),
+            messages: Some(messages.boxed()),
+            decoder: Decoder::default(),
         })
     }
 
@@ -47,8 +54,8 @@ impl Upload {
 
     /// The columns, once the first message with them is read: after the first row at the latest.
     #[must_use]
-    pub fn schema(&self) -> Option<&SchemaRef> {
-        self.batches.schema()
+    pub const fn schema(&self) -> Option<&SchemaRef> {
+        self.decoder.schema()
     }
 }
 
@@ -57,9 +64,19 @@ impl Stream for Upload {
     type Item = Result<RecordBatch, FlightError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.batches
-            .poll_next_unpin(context)
-            .map(|batch| batch.map(|batch| batch.map_err(undecodable)))
+        let Self { messages, decoder, .. } = &mut *self;
+        loop {
+            let Some(open) = messages else { return Poll::Ready(None) };
+            let message = ready!(open.poll_next_unpin(context));
+            let rows = match message.map(|message| decoder.decode(&message?)) {
+                Some(Ok(None)) => continue,
+                Some(Ok(Some(batch))) => return Poll::Ready(Some(Ok(batch))),
+                Some(Err(error)) => Some(Err(error)),
+                None => None,
+            };
+            *messages = None;
+            return Poll::Ready(rows);
+        }
     }
 }
 
@@ -68,16 +85,6 @@ impl std::fmt::Debug for Upload {
         f.debug_struct("Upload")
             .field("descriptor", &self.descriptor)
             .finish_non_exhaustive()
-    }
-}
-
-fn undecodable(error: DecodeError) -> FlightError {
-    match error {
-        DecodeError::ExternalError(error) => match error.downcast::<FlightError>() {
-            Ok(ours) => *ours,
-            Err(other) => FlightError::bad_argument(format!("The data cannot be read: {other}")),
-        },
-        other => FlightError::bad_argument(format!("The data cannot be read: {other}")),
     }
 }
 
@@ -116,7 +123,9 @@ impl From<FunctionError> for FlightError {
 
 #[cfg(test)]
 mod tests {
+    use arrow_flight::decode::FlightRecordBatchStream;
     use arrow_flight::encode::FlightDataEncoderBuilder;
+    use arrow_flight::error::FlightError as DecodeError;
     use futures::future;
 
     use super::*;

@@ -6,6 +6,8 @@ mod decode;
 mod encode;
 mod message;
 mod pack;
+#[cfg(any(test, feature = "fuzzing"))]
+mod read_back;
 mod schema;
 pub(crate) mod stream;
 
@@ -14,4 +16,6 @@ pub(crate) use encode::BatchEncoder;
 pub use encode::EncodedTable;
 pub(crate) use message::rows;
 pub use message::{Body, Message};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use read_back::read_back;
 pub use schema::SchemaMessage;

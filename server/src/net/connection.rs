@@ -212,6 +212,34 @@ fn http2(peer: SocketAddr, settings: &ConnectionSettings, metrics: &Metrics) -> 
     builder
 }
 
+/// The door of the fuzzers: a connection without TLS over any stream, to its end.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn fuzz_connection<Io, S, B>(
+    io: Io,
+    service: S,
+    settings: ConnectionSettings,
+    metrics: &Metrics,
+    phase: watch::Receiver<Phase>,
+) where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Asked>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: http_body::Body<Data = bytes::Bytes> + Unpin + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let opened = *phase.borrow();
+    let mut connection = Connection {
+        peer: SocketAddr::from(([127, 0, 0, 1], 1)),
+        tls: None,
+        service,
+        settings: Arc::new(settings),
+        metrics: metrics.clone(),
+        opened,
+        phase,
+    };
+    connection.greet_and_serve(io, None).await;
+}
+
 /// Why the server ended a connection. `None` when the client did, or the network.
 fn reason(error: &hyper::Error) -> Option<ConnectionEnd> {
     let mut cause = Some(error as &(dyn std::error::Error + 'static));

@@ -16,6 +16,8 @@ mod writing;
 
 pub use advertise::Advertised;
 pub(crate) use advertise::check as check_advertised;
+#[cfg(feature = "fuzzing")]
+pub(crate) use connection::fuzz_connection;
 pub use listen::BindError;
 pub use names::{location, machine_name};
 pub use tls::TlsError;

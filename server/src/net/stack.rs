@@ -1,4 +1,4 @@
-//! The one chain of layers that every call passes: is it gRPC, availability, authentication, then the Flight service.
+//! What every call passes: is it gRPC, availability, authentication, then the Flight service.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use tokio::sync::watch;
 use tonic::Status;
 use tonic::body::Body;
-use tower::{Layer, Service, ServiceBuilder};
+use tower::Service;
 
 use super::names::PeerName;
 use crate::auth::Authenticator;
@@ -31,7 +32,7 @@ const OF_CALLS_IN_PROGRESS: [&str; 4] = [
     "/arrow.flight.protocol.FlightService/DoAction",
 ];
 
-/// Puts the layers around the Flight service. The outermost comes first.
+/// Puts what every call passes before the Flight service.
 pub(crate) fn stack<S, B>(
     service: S,
     phase: watch::Receiver<Phase>,
@@ -43,62 +44,87 @@ where
     S::Future: Send,
     B: Send + 'static,
 {
-    ServiceBuilder::new()
-        .layer(Around(Watched(metrics)))
-        .map_response(name_encodings)
-        .layer(Around(Grpc))
-        .layer(Around(Available(phase)))
-        .layer(Around(Authenticated(authenticator)))
-        .service(service)
-}
-
-/// Something that a call passes before the service sees it.
-trait Pass<B>: Clone + Send + 'static {
-    /// Lets the call pass to `inner`, or answers it.
-    fn pass<S>(self, request: Request<B>, inner: S) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send
-    where
-        S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Send + 'static;
-}
-
-/// Counts the call, and gives it a span with the caller's address.
-#[derive(Clone)]
-struct Watched(Metrics);
-
-impl<B: Send + 'static> Pass<B> for Watched {
-    async fn pass<S>(self, request: Request<B>, mut inner: S) -> Result<Response<Body>, Infallible>
-    where
-        S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Send + 'static,
-    {
-        let peer = request.extensions().get().map(|PeerName(name)| Arc::clone(name));
-        telemetry::observe(&self.0, peer, request, move |request| inner.call(request)).await
+    Stack {
+        gate: Arc::new(Gate {
+            phase,
+            authenticator,
+            metrics,
+        }),
+        service,
     }
 }
 
-/// Refuses what is no call: the answer says so to HTTP clients as well as to those of gRPC.
+/// The Flight service behind the gate. One service and one future rather than one a layer: every layer would move the
+/// request, and take memory for a future of its own.
 #[derive(Clone)]
-struct Grpc;
+struct Stack<S> {
+    gate: Arc<Gate>,
+    service: S,
+}
 
-impl<B: Send + 'static> Pass<B> for Grpc {
-    async fn pass<S>(self, request: Request<B>, mut inner: S) -> Result<Response<Body>, Infallible>
+impl<S, B> Service<Request<B>> for Stack<S>
+where
+    S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    B: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let gate = Arc::clone(&self.gate);
+        // The service that was polled ready is the one to call; its clone waits for the next call.
+        let ready = self.service.clone();
+        let ready = std::mem::replace(&mut self.service, ready);
+        Box::pin(async move {
+            let peer = request.extensions().get().map(|PeerName(name)| Arc::clone(name));
+            telemetry::observe(&gate.metrics, peer, request, |request| gate.pass(request, ready)).await
+        })
+    }
+}
+
+/// What decides whether a call may pass.
+struct Gate {
+    phase: watch::Receiver<Phase>,
+    authenticator: Authenticator,
+    metrics: Metrics,
+}
+
+impl Gate {
+    /// Lets the call pass to the service, or answers it. HTTP clients are told by the status what is no call.
+    async fn pass<S, B>(&self, request: Request<B>, mut service: S) -> Result<Response<Body>, Infallible>
     where
-        S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Send + 'static,
+        S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
     {
-        match recognize(&request) {
-            Ok(()) => inner.call(request).await,
-            Err((status, message)) => {
-                let mut response = answer(FlightError::InvalidArgument(message.to_owned()));
-                *response.status_mut() = status;
-                Ok(response)
-            }
+        let (mut call, body) = request.into_parts();
+        if let Err((status, message)) = recognize(&call) {
+            let mut response = answer(FlightError::InvalidArgument(message.to_owned()));
+            *response.status_mut() = status;
+            return Ok(response);
+        }
+        match self.admit(&mut call).await {
+            Ok(()) => service.call(Request::from_parts(call, body)).await.map(name_encodings),
+            Err(error) => Ok(answer(error)),
         }
     }
+
+    /// Refuses calls while the server starts, new ones while it ends, and those without a good token. The service is told
+    /// who calls.
+    async fn admit(&self, call: &mut Parts) -> Result<(), FlightError> {
+        available(*self.phase.borrow(), call.uri.path())?;
+        self.authenticator.admit(call).await
+    }
 }
 
-fn recognize<B>(request: &Request<B>) -> Result<(), (StatusCode, &'static str)> {
-    if request.method() != Method::POST {
+fn recognize(call: &Parts) -> Result<(), (StatusCode, &'static str)> {
+    if call.method != Method::POST {
         return Err((StatusCode::METHOD_NOT_ALLOWED, "Calls are POST requests."));
     }
-    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let content_type = call.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     match content_type.and_then(|value| value.strip_prefix(b"application/grpc")) {
         // Messages are protobuf, whatever else gRPC knows.
         Some(b"" | b"+proto" | [b';', ..] | [b'+', b'p', b'r', b'o', b't', b'o', b';', ..]) => Ok(()),
@@ -109,46 +135,12 @@ fn recognize<B>(request: &Request<B>) -> Result<(), (StatusCode, &'static str)> 
     }
 }
 
-/// Refuses calls while the server starts, and new ones while it ends.
-#[derive(Clone)]
-struct Available(watch::Receiver<Phase>);
-
-impl<B: Send + 'static> Pass<B> for Available {
-    async fn pass<S>(self, request: Request<B>, mut inner: S) -> Result<Response<Body>, Infallible>
-    where
-        S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Send + 'static,
-    {
-        let phase = *self.0.borrow();
-        match admit(phase, request.uri().path()) {
-            Ok(()) => inner.call(request).await,
-            Err(error) => Ok(answer(error)),
-        }
-    }
-}
-
-fn admit(phase: Phase, path: &str) -> Result<(), FlightError> {
+fn available(phase: Phase, path: &str) -> Result<(), FlightError> {
     match phase {
         Phase::Starting => Err(FlightError::not_ready()),
         Phase::Serving | Phase::LameDuck => Ok(()),
         Phase::Closing if OF_CALLS_IN_PROGRESS.contains(&path) => Ok(()),
         Phase::Closing | Phase::Stopped => Err(FlightError::shutting_down()),
-    }
-}
-
-/// Refuses calls without a good token, and tells the service who calls.
-#[derive(Clone)]
-struct Authenticated(Authenticator);
-
-impl<B: Send + 'static> Pass<B> for Authenticated {
-    async fn pass<S>(self, request: Request<B>, mut inner: S) -> Result<Response<Body>, Infallible>
-    where
-        S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Send + 'static,
-    {
-        let (mut call, body) = request.into_parts();
-        match self.0.admit(&mut call).await {
-            Ok(()) => inner.call(Request::from_parts(call, body)).await,
-            Err(error) => Ok(answer(error)),
-        }
     }
 }
 
@@ -165,49 +157,6 @@ fn name_encodings(mut response: Response<Body>) -> Response<Body> {
             .or_insert(ACCEPTED_ENCODINGS);
     }
     response
-}
-
-/// Makes a layer of something to pass.
-#[derive(Clone)]
-struct Around<P>(P);
-
-impl<P: Clone, S> Layer<S> for Around<P> {
-    type Service = Passing<P, S>;
-
-    fn layer(&self, inner: S) -> Passing<P, S> {
-        Passing {
-            pass: self.0.clone(),
-            inner,
-        }
-    }
-}
-
-#[derive(Clone)]
-struct Passing<P, S> {
-    pass: P,
-    inner: S,
-}
-
-impl<P, S, B> Service<Request<B>> for Passing<P, S>
-where
-    P: Pass<B>,
-    S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static,
-    B: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The service that was polled ready is the one to call; its clone waits for the next call.
-        let ready = self.inner.clone();
-        let ready = std::mem::replace(&mut self.inner, ready);
-        Box::pin(self.pass.clone().pass(request, ready))
-    }
 }
 
 #[cfg(test)]

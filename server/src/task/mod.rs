@@ -49,6 +49,8 @@ pub use limits::{KindLimits, Limits};
 pub use output::{Output, RecordBatchStream, Table};
 pub use read::{Consumed, Reading, Stored, Totals};
 pub(crate) use run::{panicked, start};
+#[cfg(feature = "fuzzing")]
+pub(crate) use spilled::fuzz_spilled;
 pub use submit::{Cancelled, Refusal};
 pub use work::{Submission, TaskContext, Work};
 

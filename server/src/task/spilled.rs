@@ -75,6 +75,20 @@ impl SpilledTable {
     }
 }
 
+/// The door of the fuzzers: the messages of a table that was on disk.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn fuzz_spilled(table: &EncodedTable, spill: &Spill) -> io::Result<Vec<Message>> {
+    let table = SpilledTable::write(table, spill).map_err(io::Error::other)?;
+    let mut records = table.read(&Budget::new(usize::MAX));
+    let mut messages = Vec::new();
+    while let Some(message) = std::future::poll_fn(|context| records.poll_next(context)).await {
+        let message = message?;
+        let body = message.body.into_contiguous().await?.into();
+        messages.push(Message { body, ..message });
+    }
+    Ok(messages)
+}
+
 fn lengths(message: &Message) -> [u8; LENGTHS] {
     let header = u32::try_from(message.header.len()).unwrap_or(u32::MAX);
     let mut lengths = [0; LENGTHS];

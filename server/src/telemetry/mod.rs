@@ -1,5 +1,6 @@
 //! What the server tells of itself: logs, metrics and traces.
 
+pub(crate) mod foreign;
 mod level;
 pub mod log;
 pub mod metrics;
@@ -104,8 +105,10 @@ pub fn start(style: Style, keys: TraceKeys, traces: Option<&TraceSettings>) -> R
     }
     let panicking = sink.clone();
     std::panic::set_hook(Box::new(move |panic| {
-        log_panic(panic);
-        panicking.flush(PANIC);
+        if !foreign::parsing() {
+            log_panic(panic);
+            panicking.flush(PANIC);
+        }
     }));
     Ok(Telemetry { traces, sink })
 }
@@ -123,7 +126,11 @@ pub fn start_quietly(style: Style) {
     let (filter, _) = level::filter("warn");
     let lines = Lines::new(style, Stderr).with_filter(level::changeable(filter));
     let _ = tracing_subscriber::registry().with(lines).try_init();
-    std::panic::set_hook(Box::new(log_panic));
+    std::panic::set_hook(Box::new(|panic| {
+        if !foreign::parsing() {
+            log_panic(panic);
+        }
+    }));
 }
 
 fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {

@@ -192,6 +192,14 @@ fn with_extensions<T>(span: &Span, look: impl FnOnce(ExtensionsMut<'_>) -> T) ->
     })?
 }
 
+/// The door of the fuzzers: the trace that a caller's headers name.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_trace_context(headers: &HeaderMap) {
+    use opentelemetry::propagation::TextMapPropagator as _;
+    let propagator = opentelemetry_sdk::propagation::TraceContextPropagator::new();
+    adopt(&Span::none(), propagator.extract(&Carrier(headers)));
+}
+
 /// Headers as OpenTelemetry reads them.
 struct Carrier<'a>(&'a HeaderMap);
 

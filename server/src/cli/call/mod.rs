@@ -18,6 +18,8 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use self::parameters::Parameters;
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::parameters::fuzz_argument;
 use self::progress::Progress;
 use super::remote::{self, RemoteError, Reply, ServerArguments, Waiting};
 use super::rows::{Destination, Format, Sink};

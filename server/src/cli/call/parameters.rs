@@ -57,6 +57,17 @@ fn parse_param(text: &str) -> Result<(String, Value), String> {
     }
 }
 
+/// The door of the fuzzers.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_argument(text: &str) {
+    if let Ok((key, _)) = parse_param(text) {
+        assert!(!key.is_empty(), "a parameter without a name");
+    }
+    if !text.starts_with('@') {
+        let _ = parse_object(text);
+    }
+}
+
 /// A JSON object; `@path` reads it from a file.
 fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
     let read = |path| fs::read_to_string(path).map_err(|error| format!("{path} cannot be read: {error}"));

@@ -112,6 +112,14 @@ fn parse_url(url: &str) -> Result<(Uri, bool), RemoteError> {
     Ok((address.parse().map_err(|_| wrong())?, tls))
 }
 
+/// The door of the fuzzers.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_url(url: &str) {
+    if let Ok((uri, _)) = parse_url(url) {
+        assert!(uri.port_u16().is_some(), "an address without a port");
+    }
+}
+
 fn headers(arguments: &ServerArguments) -> Result<MetadataMap, RemoteError> {
     let mut headers = MetadataMap::new();
     let mut add = |name: &str, value: &str| {

@@ -129,6 +129,14 @@ impl Poll {
     }
 }
 
+/// The door of the fuzzers.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_answer(status: &Status) {
+    let _ = Poll::of(status);
+    let told = RemoteError::of_status("grpc://h:1", status).to_string();
+    assert!(told.starts_with("grpc://h:1 answered: "), "an error of somebody else");
+}
+
 /// The text of the last cause, which is the one that tells.
 fn innermost(error: &dyn StdError) -> String {
     let mut text = error.to_string();

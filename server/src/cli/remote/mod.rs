@@ -13,6 +13,8 @@ pub(super) use call::{Reply, Waiting, call};
 pub(super) use connect::{Connection, connect};
 pub(super) use failure::RemoteError;
 pub(super) use list::{Listed, list};
+#[cfg(feature = "fuzzing")]
+pub(crate) use {connect::fuzz_url, failure::fuzz_answer};
 
 /// Which server, and who asks.
 #[derive(Clone, Debug, Args)]

@@ -91,7 +91,7 @@ where
     /// began it, and its lines still tell who called.
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        let mut fields = Fields::default();
+        let mut fields = Fields::of_span();
         attributes.record(&mut fields);
         if attributes.is_root() {
             for opener in context.lookup_current().iter().flat_map(SpanRef::scope) {

@@ -17,6 +17,14 @@ fn a_command_as_gooddata_sends_it() {
     assert_eq!(invocation.columns, Some(json!(["a", "b"])));
 }
 
+#[test]
+fn numbers_are_what_was_sent() {
+    const SENT: &str = "123456789.123456789123";
+    let command = format!(r#"{{"functionName":"f","parameters":{{"x":{SENT}}}}}"#);
+    let invocation = Invocation::parse(command.as_bytes()).expect("a good command");
+    assert_eq!(invocation.parameters["x"].as_f64(), SENT.parse().ok());
+}
+
 #[rstest]
 #[case("null")]
 #[case("false")]

@@ -7,27 +7,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, DictionaryArray, Int32Array, Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
-use arrow_ipc::reader::StreamReader;
 use proptest::prelude::*;
 
 use super::*;
-
-/// What an Arrow reader makes of the messages, written one after the other as a file has them.
-fn read_back(messages: impl IntoIterator<Item = Message>) -> (SchemaRef, Vec<RecordBatch>) {
-    let mut file = Vec::new();
-    for Message { header, body, .. } in messages {
-        let padded = header.len().next_multiple_of(8);
-        file.extend([0xff; 4]);
-        file.extend(u32::try_from(padded).expect("small").to_le_bytes());
-        file.extend(&header[..]);
-        file.resize(file.len() + padded - header.len(), 0);
-        for segment in body.segments() {
-            file.extend(&segment[..]);
-        }
-    }
-    let reader = StreamReader::try_new(&file[..], None).expect("a stream");
-    (reader.schema(), reader.map(|batch| batch.expect("a batch")).collect())
-}
+use crate::ipc::read_back;
 
 fn messages(table: &EncodedTable) -> Vec<Message> {
     (0..).map_while(|index| table.message(index)).collect()
