@@ -46,6 +46,7 @@ test-workers: ## The Python side of functions in Python: host and workers, again
 test-compat: programs ## The server beside the vendor's Python server, both called by pyarrow
 	@tests/setup python
 	FLEXCONNECT_COMPAT_SERVER="$(BIN)/flexconnect-compat" $(PYTHON)/pytest -q tests/compat
+	FLEXCONNECT_COMPAT_SERVER="$(BIN)/flexconnect-server" $(PYTHON)/pytest -q tests/compat --functions python
 
 test-sandbox: programs ## The gooddata-sdk client from PyPI against the sandbox
 	@tests/setup python

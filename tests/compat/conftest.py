@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from harness.certificates import Authority
 from harness.config import Config
 from harness.farm import Farm
 from harness.pair import Pair
-from harness.server import Kind, python_command
+from harness.server import Kind, Program, ours, vendors
 
 _VARIABLE = "FLEXCONNECT_COMPAT_SERVER"
 _BUILD = f"build it with 'cargo build -p flexconnect-compat' and set {_VARIABLE} to target/debug/flexconnect-compat"
@@ -18,6 +17,9 @@ _BUILD = f"build it with 'cargo build -p flexconnect-compat' and set {_VARIABLE}
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Lets the reference implementation prove the tests by itself."""
     parser.addoption("--only", choices=("python", "ours"), help="test one of the two servers by itself")
+    parser.addoption(
+        "--functions", choices=("rust", "python"), default="rust", help="what our server's functions are written in"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,22 +34,30 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is about our server alone when that is not there."""
+    """Leaves out what is about our server, or about functions in Rust, when these are not there."""
+    unasked = []
     if config.getoption("--only") == "python":
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("ours")])
-        items[:] = [item for item in items if not item.get_closest_marker("ours")]
+        unasked.append("ours")
+    if config.getoption("--functions") == "python":
+        unasked.append("rust")
+
+    def is_unasked(item: pytest.Item) -> bool:
+        return any(item.get_closest_marker(marker) for marker in unasked)
+
+    config.hook.pytest_deselected(items=[item for item in items if is_unasked(item)])
+    items[:] = [item for item in items if not is_unasked(item)]
 
 
 @pytest.fixture(scope="session")
 def farm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     """Starts servers; at the end every one of them must have ended with exit code 0."""
     only = request.config.getoption("--only")
-    commands: dict[Kind, list[str]] = {"python": python_command()}
+    programs: dict[Kind, Program] = {}
+    if only != "ours":
+        programs["python"] = vendors()
     if only != "python":
-        commands["ours"] = [str(Path(os.environ[_VARIABLE]).resolve()), "start"]
-    if only == "ours":
-        del commands["python"]
-    with Farm(commands, tmp_path_factory.mktemp("servers")) as farm:
+        programs["ours"] = ours(os.environ[_VARIABLE], request.config.getoption("--functions"))
+    with Farm(programs, tmp_path_factory.mktemp("servers")) as farm:
         yield farm
 
 

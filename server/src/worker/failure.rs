@@ -32,7 +32,13 @@ pub(super) fn of(raised: Raised, carried: &Bytes, function: &str, tracebacks: bo
     if kind == Kind::Cancelled && code == ErrorCode::COMMAND_CANCELLED {
         return FunctionError::cancelled();
     }
-    let mut info = ErrorInfo::new(code, message.unwrap_or_default());
+    let message = message.unwrap_or_default();
+    if let (Kind::Server, ErrorCode::COMMAND_FAILED, true, false, Some(own)) =
+        (kind, code, carried.is_empty(), tracebacks, own_words(&message))
+    {
+        return FunctionError::failed(own);
+    }
+    let mut info = ErrorInfo::new(code, message);
     match detail.or(traceback.filter(|_| tracebacks)) {
         Some(detail) if tracebacks || !carried.is_empty() => info = info.with_detail(detail),
         Some(_) | None => {}
@@ -44,6 +50,13 @@ pub(super) fn of(raised: Raised, carried: &Bytes, function: &str, tracebacks: bo
         info = info.with_body(body);
     }
     FunctionError::flight(class(kind), info)
+}
+
+/// What the function itself said, in a message that the Python side put into the vendor's words.
+fn own_words(message: &str) -> Option<&str> {
+    let said = message.strip_prefix("There was an error while running task")?;
+    said.strip_prefix(": ")
+        .or_else(|| said.strip_prefix('.').filter(|rest| rest.is_empty()))
 }
 
 const fn class(kind: Kind) -> FlightKind {
@@ -102,6 +115,20 @@ mod tests {
             told(error(), "", true),
             FlightError::new(FlightKind::Server, info.with_detail("t"))
         );
+    }
+
+    #[test]
+    fn what_the_function_said_is_told_apart_from_the_words_around_it() {
+        for (message, said) in [(": gone", "gone"), (".", "")] {
+            let message = format!("There was an error while running task{message}");
+            let error = raised(&format!(r#"{{"kind": "server", "code": 5, "message": "{message}"}}"#));
+            let error = of(error, &Bytes::new(), "F", false);
+            assert_eq!(error.to_string(), said);
+            let CallEnding::Failed(told) = error.into_ending() else {
+                panic!("cancelled")
+            };
+            assert_eq!(told.message(), message);
+        }
     }
 
     #[test]

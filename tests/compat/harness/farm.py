@@ -8,22 +8,22 @@ from typing import Self
 
 from harness.config import Config
 from harness.pair import Pair
-from harness.server import Exit, Kind, Server
+from harness.server import Exit, Kind, Program, Server
 from harness.waiting import PATIENCE_SECONDS
 
 
 class Farm:
     """All servers of a test run."""
 
-    def __init__(self, commands: dict[Kind, list[str]], folder: Path) -> None:
-        self._commands = commands
+    def __init__(self, programs: dict[Kind, Program], folder: Path) -> None:
+        self._programs = programs
         self._folder = folder
         self._running: list[Server] = []
 
     def launch(self, name: str, config: Config) -> Pair:
         """Starts a server of each kind and waits for nothing; `name` is unique in the test run."""
         servers = tuple(
-            Server(kind, command, config, self._folder / name / kind) for kind, command in self._commands.items()
+            Server(kind, program, config, self._folder / name / kind) for kind, program in self._programs.items()
         )
         self._running += servers
         return Pair(servers)
@@ -47,9 +47,9 @@ class Farm:
     def run_command(self, arguments: list[str]) -> dict[Kind, Exit]:
         """Runs `start` with these arguments, where they are such that it ends by itself."""
         exits: dict[Kind, Exit] = {}
-        for kind, command in self._commands.items():
+        for kind, program in self._programs.items():
             done = subprocess.run(
-                [*command, *arguments], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+                [*program.command, *arguments], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
             )
             exits[kind] = Exit(done.returncode, done.stdout + done.stderr)
         return exits

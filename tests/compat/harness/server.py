@@ -20,6 +20,14 @@ _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 @dataclass(frozen=True)
+class Program:
+    """How a server is started, and the Python modules that it loads: none when it has functions of its own."""
+
+    command: list[str]
+    modules: list[str]
+
+
+@dataclass(frozen=True)
 class Exit:
     """How a process ended: its exit code and everything it wrote."""
 
@@ -30,16 +38,15 @@ class Exit:
 class Server:
     """A running server, of the vendor's Python package or of ours, with the same functions."""
 
-    def __init__(self, kind: Kind, command: list[str], config: Config, folder: Path) -> None:
+    def __init__(self, kind: Kind, program: Program, config: Config, folder: Path) -> None:
         self.kind: Kind = kind
         self._folder = folder
         self.stage = folder / "stage"
         self.stage.mkdir(parents=True)
         self.port, self.health_port, self.metrics_port = ports = free_ports()
         self._log = folder / "log"
-        functions = _PYTHON_MODULES if kind == "python" else []
         main = folder / "main.toml"
-        main.write_text(config.render(functions, self.stage, ports))
+        main.write_text(config.render(program.modules, self.stage, ports))
         files = [main]
         for name, text in config.files.items():
             (folder / name).write_text(text)
@@ -48,8 +55,8 @@ class Server:
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*command, "--config", *map(str, files)],
-                env={**environment, "PYTHONPATH": str(_PYTHON_PATH), **config.env},
+                [*program.command, "--config", *map(str, files)],
+                env={**environment, "PYTHONPATH": str(_PYTHON_PATH), "VIRTUAL_ENV": sys.prefix, **config.env},
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -155,7 +162,15 @@ class Server:
             self.process.wait()
 
 
-def python_command() -> list[str]:
+def vendors() -> Program:
     """The vendor's server, from the environment that runs the tests."""
     program = Path(sys.executable).parent / "gooddata-flight-server"
-    return [str(program), "start", "--methods-provider", "gooddata_flexconnect"]
+    return Program([str(program), "start", "--methods-provider", "gooddata_flexconnect"], _PYTHON_MODULES)
+
+
+def ours(path: str, functions: Literal["rust", "python"]) -> Program:
+    """Our server: the program at this path with functions in Rust, or with those that the vendor's server has."""
+    program = str(Path(path).resolve())
+    if functions == "rust":
+        return Program([program, "start"], [])
+    return Program([program, "start", "--methods-provider", "gooddata_flexconnect"], _PYTHON_MODULES)

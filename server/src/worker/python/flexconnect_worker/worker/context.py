@@ -88,7 +88,10 @@ def make(load: Head, tell: Callable[[str, str], None]) -> ServerContext:
 
 
 def _settings(files: list[str], sent: dict[str, Any]) -> Dynaconf:
-    settings = Dynaconf(settings_files=files, envvar_prefix=_PREFIX, environments=False)
+    # Without files of this image's own, what was sent is all there is: the server read files and environment already,
+    # by rules that do not stop at what the vendor's reader stumbles over.
+    loaders = ["dynaconf.loaders.env_loader"] if files else []
+    settings = Dynaconf(settings_files=files, envvar_prefix=_PREFIX, environments=False, loaders=loaders)
     for section, value in sent.items():
         here = settings.get(section)
         merged = _merged(here, value) if isinstance(value, dict) and isinstance(here, dict) else value
