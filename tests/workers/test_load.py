@@ -44,7 +44,6 @@ def test_no_modules_are_no_functions(server: Server) -> None:
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        ("nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
         (
             "no_name",
             "FlexConnect function implemented in class Nameless does not specify name or specifies an empty name.",
@@ -70,6 +69,21 @@ def test_what_cannot_be_loaded_is_told_in_the_vendors_words(server: Server, modu
     assert told.head["traceback"].startswith("Traceback (most recent call last):\n")
     assert "flexconnect_worker" not in told.head["traceback"]
     assert worker.exited()["code"] == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "missing", "advice"),
+    [
+        ("nowhere.to_be_found", "nowhere", "set PYTHONPATH, or python.path"),
+        ("plain.inner", "plain.inner", "set PYTHONPATH, or python.path"),
+        ("needs_more", "nowhere_to_be_found", "install the package that has it, with "),
+    ],
+)
+def test_a_module_that_is_not_found_can_be(server: Server, module: str, missing: str, advice: str) -> None:
+    told = server.start_worker().load(module)
+    assert told.op == "unloadable"
+    assert told.head["message"].startswith(f"No module named '{missing}'")
+    assert told.head["advice"].startswith(advice)
 
 
 def test_an_interpreter_without_packages_gets_the_command_that_mends_it(tmp_path: Path) -> None:
@@ -120,10 +134,14 @@ def test_a_large_load_comes_as_a_body(server: Server) -> None:
     assert worker.inbox.next("loaded", "unloadable").op == "loaded"
 
 
-def test_environment_variables_are_settings(tmp_path: Path) -> None:
+def test_environment_variables_are_settings_beside_files_and_else_what_is_sent_is_all(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text("[sales]\nlimit = 1\nregion = 'East'\n")
+    asked = "ctx.settings.get('sales.limit'), ctx.settings.get('sales.region')"
     with Server(tmp_path) as server:
         server.start_host(GOODDATA_FLIGHT_SALES__LIMIT="@int 5")
-        assert _asked(server.ready("contextual"), "ctx.settings.get('sales.limit')") == "5"
+        assert _asked(server.ready("contextual", files=[str(file)]), asked) == "(5, 'East')"
+        assert _asked(server.ready("contextual", settings={"sales": {"region": "West"}}), asked) == "(None, 'West')"
 
 
 def test_levels_come_from_the_logging_file(tmp_path: Path, server: Server) -> None:

@@ -20,6 +20,8 @@ pub(super) enum Use {
     Call,
     /// A spell of a stream, in the worker that has it.
     Spell { worker: u64 },
+    /// A call that nobody waits for any more. Python cannot end a thread, so it goes on until the function returns.
+    Left { worker: u64 },
 }
 
 /// A slot in use.
@@ -63,6 +65,8 @@ struct Desk<S> {
     free: Vec<S>,
     calls: usize,
     spells: usize,
+    /// Calls that nobody waits for any more.
+    left: usize,
     streams: usize,
     /// Slots that it was asked to have.
     wanted: usize,
@@ -92,6 +96,7 @@ impl<S> Floor<S> {
             free: Vec::new(),
             calls: 0,
             spells: 0,
+            left: 0,
             streams: 0,
             wanted: count,
         });
@@ -133,7 +138,7 @@ impl<S> Floor<S> {
         let best = best.min_by_key(|desk| (desk.free.is_empty(), desk.calls + desk.spells));
         let Some(desk) = best else {
             return match wants {
-                Use::Spell { .. } => (Asked::Gone, None),
+                Use::Spell { .. } | Use::Left { .. } => (Asked::Gone, None),
                 Use::Call => (self.wait(wants), None),
             };
         };
@@ -192,6 +197,31 @@ impl<S> Floor<S> {
         desk.is_done()
     }
 
+    /// Nobody waits any more for a call of a worker. Another may run in its place, in a slot more, unless as many were
+    /// left behind as may run; tells what it counts as from now on.
+    pub(super) fn give_up(&mut self, worker: u64) -> (Use, Option<Grow>) {
+        let limit = self.calls;
+        let Some(desk) = self.desk(worker).filter(|desk| desk.left < limit) else {
+            return (Use::Call, None);
+        };
+        desk.leave(Use::Call);
+        desk.left += 1;
+        let grow = match desk.free.pop() {
+            Some(slot) => {
+                // Who waits for this worker waits no longer.
+                drop(self.arrive(worker, slot));
+                None
+            }
+            None if desk.open => {
+                desk.wanted += 1;
+                let count = desk.wanted;
+                Some(Grow { worker, count })
+            }
+            None => None,
+        };
+        (Use::Left { worker }, grow)
+    }
+
     /// A stream is kept by a worker from now on.
     pub(super) fn stream_opened(&mut self, worker: u64) {
         if let Some(desk) = self.desk(worker) {
@@ -216,6 +246,8 @@ impl<S> Desk<S> {
         match wants {
             Use::Call => self.open && self.calls < limit,
             Use::Spell { worker } => self.worker == worker,
+            // It has its slot.
+            Use::Left { .. } => false,
         }
     }
 
@@ -223,6 +255,7 @@ impl<S> Desk<S> {
         match wants {
             Use::Call => self.calls += 1,
             Use::Spell { .. } => self.spells += 1,
+            Use::Left { .. } => self.left += 1,
         }
         Taken {
             worker: self.worker,
@@ -234,6 +267,7 @@ impl<S> Desk<S> {
         let count = match was {
             Use::Call => &mut self.calls,
             Use::Spell { .. } => &mut self.spells,
+            Use::Left { .. } => &mut self.left,
         };
         *count = count.saturating_sub(1);
     }
@@ -241,8 +275,9 @@ impl<S> Desk<S> {
     /// Wants twice as many slots when all are in use.
     fn grow(&mut self, wants: Use, limit: usize) -> Option<Grow> {
         let most = match wants {
-            Use::Call => limit,
-            Use::Spell { .. } => limit + SPARE,
+            Use::Call => limit + self.left,
+            Use::Spell { .. } => limit + self.left + SPARE,
+            Use::Left { .. } => return None,
         };
         if self.wanted >= most {
             return None;
@@ -255,7 +290,7 @@ impl<S> Desk<S> {
     }
 
     const fn is_idle(&self) -> bool {
-        self.calls == 0 && self.spells == 0 && self.streams == 0
+        self.calls == 0 && self.spells == 0 && self.left == 0 && self.streams == 0
     }
 
     const fn is_done(&self) -> bool {
@@ -322,6 +357,42 @@ mod tests {
         floor.leave(1, Use::Call);
         floor.arrive(1, "a");
         assert!(given.try_recv().is_ok());
+    }
+
+    #[test]
+    fn a_call_that_was_given_up_is_in_nobodys_way() {
+        let mut floor = Floor::new(1);
+        floor.open(1);
+        floor.arrive(1, "a");
+        assert_eq!(now(floor.ask(Use::Call)).0, 1);
+        let mut given = later(floor.ask(Use::Call));
+        let (left, grow) = floor.give_up(1);
+        assert_eq!(
+            (left, grow),
+            (Use::Left { worker: 1 }, Some(Grow { worker: 1, count: 2 }))
+        );
+        floor.arrive(1, "b");
+        assert_eq!(given.try_recv().unwrap().slot, "b");
+        assert_eq!(
+            floor.give_up(1),
+            (Use::Call, None),
+            "so many and no more are left behind"
+        );
+        assert!(!floor.close(1));
+        assert!(!floor.leave(1, Use::Call));
+        assert!(floor.leave(1, left), "now it has nothing to do");
+    }
+
+    #[test]
+    fn who_waits_takes_the_place_of_a_call_that_was_given_up() {
+        let mut floor = Floor::new(1);
+        floor.open(1);
+        floor.arrive(1, "a");
+        floor.arrive(1, "b");
+        assert_eq!(now(floor.ask(Use::Call)).0, 1);
+        let mut given = later(floor.ask(Use::Call));
+        assert_eq!(floor.give_up(1), (Use::Left { worker: 1 }, None));
+        assert_eq!(given.try_recv().unwrap().slot, "a", "the slot that was free already");
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Shared {
         let gone = |worker| async move { FunctionError::failed(format!("{}.", self.endings.of(worker).await.text())) };
         match (asked, wants) {
             (Asked::Now(taken), _) => Ok(Seat::new(self, taken, wants)),
-            (Asked::Later(given), Use::Spell { worker }) => match given.await {
+            (Asked::Later(given), Use::Spell { worker } | Use::Left { worker }) => match given.await {
                 Ok(taken) => Ok(Seat::new(self, taken, wants)),
                 Err(_) => Err(gone(worker).await),
             },
@@ -103,7 +103,7 @@ impl Shared {
                     }
                 }
             }
-            (Asked::Gone, Use::Spell { worker }) => Err(gone(worker).await),
+            (Asked::Gone, Use::Spell { worker } | Use::Left { worker }) => Err(gone(worker).await),
             (Asked::Gone, Use::Call) => Err(no_worker()),
         }
     }
@@ -186,6 +186,15 @@ impl Seat {
 
     pub(super) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.shared)
+    }
+
+    /// Nobody waits for the call here any more: another may run beside it.
+    fn give_up(&mut self) {
+        let (was, grow) = lock(&self.shared.floor).give_up(self.worker);
+        self.was = was;
+        if let Some(grow) = grow {
+            self.shared.order(Order::Grow(grow));
+        }
     }
 
     pub(super) async fn send(&self, head: &ToSlot<'_>, body: &[u8]) -> Result<(), WireError> {
@@ -271,7 +280,8 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if let Some(seat) = self.seat.take() {
+        if let Some(mut seat) = self.seat.take() {
+            seat.give_up();
             let until = self.until;
             let runtime = seat.shared.runtime.clone();
             drop(runtime.spawn(super::call::outlive(seat, until)));

@@ -66,6 +66,17 @@ def words(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def advice(error: BaseException, modules: list[str]) -> str | None:
+    """What mends it, where that is plain: a configured module that is not found, or one that it needs."""
+    if isinstance(error, Unloadable):
+        return error.advice
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return None
+    if any(f"{module}.".startswith(f"{error.name}.") for module in modules):
+        return "set PYTHONPATH, or python.path in the configuration, to the folder that it is in"
+    return f"install the package that has it, with {sys.executable} -m pip"
+
+
 def listing(functions: dict[str, Any]) -> Head:
     """What the server has to know about the functions."""
     return {

@@ -95,7 +95,7 @@ class Post:
             self._functions = functions.load(about, self._journal, self._tell_health)
             body = dumps(functions.listing(self._functions))
         except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit included
-            self._give_up(error)
+            self._give_up(error, about.get("modules") or [])
         # What modules made while they loaded stays as long as the process: no collection has to look at it.
         gc.collect()
         gc.freeze()
@@ -118,8 +118,8 @@ class Post:
     def _give_metrics(self, text: bytes) -> None:
         packet.send_pieces(self._connection, {"op": "metrics"}, [text], len(text))
 
-    def _give_up(self, error: BaseException) -> NoReturn:
-        advice = getattr(error, "advice", None) if isinstance(error, functions.Unloadable) else None
+    def _give_up(self, error: BaseException, modules: list[str]) -> NoReturn:
+        advice = functions.advice(error, modules)
         head: Head = {"op": "unloadable", "message": functions.words(error), "advice": advice, "traceback": None}
         if not isinstance(error, functions.Unloadable):
             head["traceback"] = trace(error)
