@@ -53,55 +53,25 @@ pub(super) fn event(event: LogEvent, tasks: &Mutex<HashMap<TaskId, Running>>) {
     let (trace_id, span_id) = (absent(trace), absent(span));
     let (task_id, fun) = (task_id.as_deref(), fun.as_deref());
     let (trace_id, span_id) = (trace_id.as_deref(), span_id.as_deref());
+    macro_rules! say {
+        ($level:ident) => {
+            tracing::$level!(
+                task_id,
+                fun,
+                trace_id,
+                span_id,
+                as_logger = logger,
+                json.flat = fields,
+                exception,
+                "{event}"
+            )
+        };
+    }
     running.unwrap_or_else(Span::none).in_scope(|| match severity(&level) {
-        tracing::Level::ERROR => {
-            tracing::error!(
-                task_id,
-                fun,
-                trace_id,
-                span_id,
-                as_logger = logger,
-                json.flat = fields,
-                exception,
-                "{event}"
-            );
-        }
-        tracing::Level::WARN => {
-            tracing::warn!(
-                task_id,
-                fun,
-                trace_id,
-                span_id,
-                as_logger = logger,
-                json.flat = fields,
-                exception,
-                "{event}"
-            );
-        }
-        tracing::Level::INFO => {
-            tracing::info!(
-                task_id,
-                fun,
-                trace_id,
-                span_id,
-                as_logger = logger,
-                json.flat = fields,
-                exception,
-                "{event}"
-            );
-        }
-        _ => {
-            tracing::debug!(
-                task_id,
-                fun,
-                trace_id,
-                span_id,
-                as_logger = logger,
-                json.flat = fields,
-                exception,
-                "{event}"
-            );
-        }
+        tracing::Level::ERROR => say!(error),
+        tracing::Level::WARN => say!(warn),
+        tracing::Level::INFO => say!(info),
+        _ => say!(debug),
     });
 }
 

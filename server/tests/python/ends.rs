@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use futures::future::select_all;
+
 use super::harness::{call, connect, read};
 use super::started::{Started, descendants, kill, runs};
 
@@ -27,17 +29,13 @@ async fn a_worker_that_is_killed_costs_its_own_calls_only() {
         panic!("two workers")
     };
     kill(first);
-    let error = loop {
-        if let Some(at) = calls.iter().position(tokio::task::JoinHandle::is_finished) {
-            break calls.swap_remove(at).await.unwrap().unwrap_err();
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    };
+    let (ended, _, others) = select_all(calls).await;
+    let error = ended.unwrap().unwrap_err();
     assert!(error.message().contains("was killed: perhaps out of memory"), "{error}");
-    assert!(runs(second) && !calls[0].is_finished(), "the other one goes on");
+    assert!(runs(second) && !others[0].is_finished(), "the other one goes on");
     serves(&server).await;
     server.has_workers(2);
-    assert_eq!(server.events("python_worker_ended")[0]["reason"], "killed");
+    assert_eq!(server.event("python_worker_ended")["reason"], "killed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,9 +132,10 @@ async fn a_worker_near_its_limit_is_replaced_and_no_call_notices() {
     let until = std::time::Instant::now() + super::started::SOON;
     while server.events("python_worker_ended").is_empty() {
         call(&mut client, "Greedy").await.unwrap();
+        // Slower than workers are measured, or the limit would be far behind before anybody saw it.
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         assert!(std::time::Instant::now() < until, "nothing was replaced");
     }
-    assert_eq!(server.events("python_worker_ended")[0]["reason"], "memory_limit");
+    assert_eq!(server.event("python_worker_ended")["reason"], "memory_limit");
     serves(&server).await;
 }

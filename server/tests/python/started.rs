@@ -108,7 +108,7 @@ impl Started {
             health,
             folder,
         };
-        started.until("rpc_enabled", |started| !started.events("rpc_enabled").is_empty());
+        started.event("rpc_enabled");
         started
     }
 
@@ -116,6 +116,12 @@ impl Started {
     pub(crate) fn events(&self, name: &str) -> Vec<Value> {
         let events = self.events.lock().unwrap();
         events.iter().filter(|event| event["event"] == name).cloned().collect()
+    }
+
+    /// The first event of a name, once its line is written: that is beside the calls.
+    pub(crate) fn event(&self, name: &str) -> Value {
+        self.until(name, |started| !started.events(name).is_empty());
+        self.events(name).swap_remove(0)
     }
 
     /// Waits for something to be so.
