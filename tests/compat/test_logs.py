@@ -17,7 +17,7 @@ from pyarrow import flight
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 # What our server says of Python itself: workers that come and go, modules, tracebacks for who wrote the function.
-_ABOUT_PYTHON = re.compile(r'"event":"(python_|load_flexconnect_funs)')
+_ABOUT_PYTHON = re.compile(r'"event":"(python_|load_flexconnect_funs|server_health_monitor_started)')
 _TAIL = ("logger", "level", "timestamp", "event")
 
 

@@ -1,6 +1,7 @@
 """A worker's own connection: what concerns all its slots."""
 
 import gc
+import importlib
 import os
 import queue
 import signal
@@ -93,6 +94,8 @@ class Post:
         try:
             functions.check()
             self._functions = functions.load(about, self._journal, self._tell_health)
+            # What calls need is there before the first of them, which would wait for it.
+            importlib.import_module("flexconnect_worker.worker.slot")
             body = dumps(functions.listing(self._functions))
         except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit included
             self._give_up(error, about.get("modules") or [])
