@@ -11,7 +11,7 @@ SCRIPTS := .ci/run examples/demo $(shell grep -rlE '^\#!.*\b(ba)?sh$$' tests --i
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-fuzz test-demo test-workers test-compat test-sandbox test-control-plane test-e2e \
-	programs fuzz lint audit generate bench bench-server bench-criterion soak setup
+	programs fuzz lint audit generate bench bench-all bench-server bench-python bench-criterion soak setup
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,20 +82,20 @@ generate: ## Refresh the generated files
 	cargo run --quiet -p flexconnect-operator -- crd > crds/flexconnectserver.yaml
 	cargo run --quiet -p flexconnect-server -- config reference > docs/reference/configuration.md
 
-# ONLY=server or ONLY=criterion runs one half, ROWS=tiny,wide some of the server's figures, QUICK=1 only tries them.
+# ONLY=server, ONLY=python or ONLY=criterion runs a part, ROWS=tiny,wide some of the server's figures, QUICK=1 only tries them.
 BENCH := $(CARGO_TARGET_DIR)/release/flexconnect-bench
 BENCH_ARGUMENTS = --python $(PYTHON) --out $(CARGO_TARGET_DIR)/reports
-ifneq ($(filter-out server criterion,$(ONLY)),)
-$(error ONLY=$(ONLY): there are server and criterion)
+ifneq ($(filter-out server python criterion,$(ONLY)),)
+$(error ONLY=$(ONLY): there are server, python and criterion)
 endif
 
-bench: $(if $(ONLY),bench-$(ONLY),bench-server bench-criterion) ## Speed and memory beside the vendor's server, in target/reports (15 min; QUICK=1: 3)
+bench: $(if $(ONLY),bench-$(ONLY),bench-all bench-criterion) ## Speed and memory beside the vendor's server, in target/reports (25 min; QUICK=1: 4)
 
-bench-server:
+bench-all bench-server bench-python:
 	@tests/setup python
 	@echo "building the server and its load client in release mode (10 min the first time)"
-	@cargo build --quiet --release -p flexconnect-bench
-	@$(BENCH) run $(BENCH_ARGUMENTS) $(if $(ROWS),--rows $(ROWS)) $(if $(QUICK),--quick)
+	@cargo build --quiet --release -p flexconnect-bench -p flexconnect-server
+	@$(BENCH) run $(BENCH_ARGUMENTS) $(if $(ONLY),--part $(ONLY)) $(if $(ROWS),--rows $(ROWS)) $(if $(QUICK),--quick)
 
 bench-criterion:
 	cargo bench --quiet -p flexconnect-server --bench protocol -- $(if $(QUICK),--quick)

@@ -3,6 +3,7 @@
 import os
 import time
 from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -60,13 +61,15 @@ class Tiny(FlexConnectFunction):
 
 
 class Wide(FlexConnectFunction):
-    """258 MiB, read by the first call and kept."""
+    """258 MiB, read by the first call and kept, or as many batches of them as are asked for, again and again."""
 
     Name = "Wide"
     Schema = _wide_schema()
 
     def call(self, parameters, columns, headers):  # noqa: ARG002
-        return _wide()
+        kept = _wide().to_batches()
+        batches = islice(cycle(kept), parameters.get("batches", len(kept)))
+        return pa.Table.from_batches(batches, schema=self.Schema)
 
 
 class Stream(FlexConnectFunction):

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Measures the server beside the vendor's, and beside what the machine can do at best.
 #[derive(Debug, Parser)]
@@ -33,6 +33,9 @@ pub(crate) struct Run {
     /// Groups to measure, with commas between them; all of them by default.
     #[arg(long, value_delimiter = ',', value_name = "GROUP")]
     pub(crate) rows: Vec<String>,
+    /// Only the groups of this part.
+    #[arg(long)]
+    pub(crate) part: Option<Part>,
     /// Only see whether everything works: short and few measurements, other programs tolerated.
     #[arg(long)]
     pub(crate) quick: bool,
@@ -41,6 +44,26 @@ pub(crate) struct Run {
     pub(crate) repetitions: Option<usize>,
     #[command(flatten)]
     pub(crate) programs: Programs,
+}
+
+/// A part of the groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Functions in Rust, and the server itself.
+    Server,
+    /// Functions in Python.
+    Python,
+}
+
+impl Part {
+    /// The part that a group belongs to.
+    pub(crate) fn of(group: &str) -> Self {
+        if group.starts_with("python-") {
+            Self::Python
+        } else {
+            Self::Server
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -57,13 +57,14 @@ struct Ring<'a> {
     servers: Vec<(Maker, Server)>,
     echo: Echo,
     /// What was stored once and is read again and again.
-    stored: HashMap<Maker, Work>,
+    stored: HashMap<(Maker, i64), Work>,
 }
 
 impl<'a> Ring<'a> {
     fn open(lab: &'a Lab, stage: Stage) -> anyhow::Result<Self> {
         let setup = stage.setup();
-        let servers = Maker::BOTH
+        let servers = stage
+            .makers()
             .into_iter()
             .map(|maker| anyhow::Ok((maker, lab.start(maker, &setup)?)))
             .collect::<Result<_, _>>()?;
@@ -145,7 +146,7 @@ impl<'a> Ring<'a> {
     }
 
     fn work(&mut self, maker: Maker, row: &Row) -> anyhow::Result<Work> {
-        let wide = tables::WIDE_BATCHES * tables::WIDE_BATCH_ROWS;
+        let wide = |batches| batches * tables::WIDE_BATCH_ROWS;
         let small = tables::SMALL_BATCHES * tables::SMALL_BATCH_ROWS;
         Ok(match row.kind {
             Kind::Tiny => Work::tiny(),
@@ -155,23 +156,25 @@ impl<'a> Ring<'a> {
             },
             Kind::Cpu => Work::cpu(),
             Kind::Sleep => Work::sleep(100),
-            Kind::Stream => Work::call(Step::AskAndRead, "Stream", &json!({}), wide),
+            Kind::Stream => Work::call(Step::AskAndRead, "Stream", &json!({}), wide(tables::WIDE_BATCHES)),
             Kind::SmallBatches => Work::call(Step::AskAndRead, "SmallBatches", &json!({}), small),
-            Kind::Wide => return self.stored(maker, wide),
+            Kind::Made { batches } => Work::call(Step::AskAndRead, "Wide", &json!({"batches": batches}), wide(batches)),
+            Kind::Wide { batches } => return self.stored(maker, batches),
         })
     }
 
     /// The work of reading `Wide` over and over; it is asked for once, and kept by the server for the whole stage.
-    fn stored(&mut self, maker: Maker, rows: i64) -> anyhow::Result<Work> {
-        if let Some(work) = self.stored.get(&maker) {
+    fn stored(&mut self, maker: Maker, batches: i64) -> anyhow::Result<Work> {
+        if let Some(work) = self.stored.get(&(maker, batches)) {
             return Ok(work.clone());
         }
         let target = self.server(maker)?.target.clone();
         let work = runtime()?.block_on(async {
             let connection = connect(&target, Frame::Large).await?;
-            anyhow::Ok(Work::stored(&connection, "Wide", rows).await?)
+            let rows = batches * tables::WIDE_BATCH_ROWS;
+            anyhow::Ok(Work::stored(&connection, "Wide", &json!({"batches": batches}), rows).await?)
         })?;
-        self.stored.insert(maker, work.clone());
+        self.stored.insert((maker, batches), work.clone());
         Ok(work)
     }
 }
@@ -186,7 +189,7 @@ fn load(work: Work, row: &Row) -> Load {
 }
 
 fn contenders(row: &Row) -> Vec<Contender> {
-    let mut found = Maker::BOTH.map(Contender::Server).to_vec();
+    let mut found = row.stage.makers().map(Contender::Server).to_vec();
     for expected in &row.expected {
         if let Against::Limit(limit) = expected.against {
             let contender = Contender::Limit(limit);
@@ -207,11 +210,12 @@ fn figure<'a>(row: &Row, expected: &Expectation, of: impl Fn(Contender) -> Optio
             .map(|sample| metric.of(sample))
             .collect::<Vec<_>>()
     };
-    let ours = values(Contender::Server(Maker::Ours));
+    let [ours, vendor] = row.stage.makers();
+    let ours = values(Contender::Server(ours));
     let name = format!("{}: {}", row.name, metric.name());
     let (baseline, against) = match against {
         Against::Nothing => return Figure::single(name, metric.unit(), metric.better(), &ours, goal),
-        Against::Vendor => (values(Contender::Server(Maker::Vendor)), "vendor"),
+        Against::Vendor => (values(Contender::Server(vendor)), "vendor"),
         Against::Limit(limit) => (values(Contender::Limit(limit)), limit.name()),
         Against::Bound(bound) => (vec![bound; ours.len()], "the most possible"),
     };

@@ -24,7 +24,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 
-use cli::{Cli, Command, Programs, Run, Soak};
+use cli::{Cli, Command, Part, Programs, Run, Soak};
 use figure::{Better, Figure};
 use lab::{Effort, Lab};
 use plan::Row;
@@ -67,7 +67,10 @@ fn measure(run: &Run) -> anyhow::Result<()> {
     if let Some(unknown) = run.rows.iter().find(|name| !known.contains(name.as_str())) {
         bail!("there is no group '{unknown}': `flexconnect-bench list` tells them");
     }
-    let chosen = |group: &str| run.rows.is_empty() || run.rows.iter().any(|name| name == group);
+    let chosen = |group: &str| {
+        run.part.is_none_or(|part| Part::of(group) == part)
+            && (run.rows.is_empty() || run.rows.iter().any(|name| name == group))
+    };
     let rows: Vec<_> = plan::rows(machine::cores())
         .into_iter()
         .filter(|row| chosen(row.group))
@@ -138,7 +141,8 @@ fn install(programs: &Programs, folder: &tempfile::TempDir) -> anyhow::Result<In
         .server
         .clone()
         .unwrap_or_else(|| here.with_file_name("flexconnect-bench-server"));
-    for program in [&ours, &programs.python.join("gooddata-flight-server")] {
+    let released = here.with_file_name("flexconnect-server");
+    for program in [&ours, &released, &programs.python.join("gooddata-flight-server")] {
         if !program.is_file() {
             bail!(
                 "{} is not there: `make bench` builds and installs what is needed",
@@ -155,6 +159,7 @@ fn install(programs: &Programs, folder: &tempfile::TempDir) -> anyhow::Result<In
     flexconnect_bench::write_wide(&wide).context("cannot write the table for the Python functions")?;
     Ok(Installation {
         ours,
+        released,
         python: programs.python.clone(),
         functions,
         wide,

@@ -62,8 +62,13 @@ impl Work {
     }
 
     /// The same table again and again: asked for here, once.
-    pub(crate) async fn stored(connection: &Connection, function: &str, rows: i64) -> Result<Self, CallError> {
-        let asked = Self::call(Step::Ask, function, &json!({}), rows);
+    pub(crate) async fn stored(
+        connection: &Connection,
+        function: &str,
+        parameters: &Value,
+        rows: i64,
+    ) -> Result<Self, CallError> {
+        let asked = Self::call(Step::Ask, function, parameters, rows);
         let info = unary(connection, Method::GetFlightInfo, asked.request).await?;
         Ok(Self {
             step: Step::Read,

@@ -1,5 +1,6 @@
 //! Memory of a tree of processes, and its peak.
 
+use std::collections::HashMap;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,8 +32,32 @@ pub(crate) fn memory(processes: &[u32]) -> Memory {
         memory.charged += mib(&status, "RssAnon:");
         shared = shared.max(mib(&status, "RssShmem:"));
     }
-    memory.charged += shared;
+    memory.charged += shared.max(memory_files(processes));
     memory
+}
+
+/// What these processes have mapped of files that are memory, each file once: also what nobody touched yet since it was
+/// written by another process.
+fn memory_files(processes: &[u32]) -> f64 {
+    let mut files = HashMap::new();
+    for &pid in processes {
+        let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+        files.extend(maps.lines().filter_map(memory_file));
+    }
+    files.values().sum()
+}
+
+/// Inode and MiB of a line of `/proc/PID/maps`: `7f00-7f10 r--s 00000000 00:01 4711  /memfd:name (deleted)`.
+fn memory_file(line: &str) -> Option<(u64, f64)> {
+    let mut fields = line.split_whitespace();
+    let (from, to) = fields.next()?.split_once('-')?;
+    let inode = fields.nth(3)?.parse().ok()?;
+    if !fields.next()?.starts_with("/memfd:") {
+        return None;
+    }
+    let address = |text| u64::from_str_radix(text, 16).ok();
+    let kibibytes = u32::try_from((address(to)? - address(from)?) >> 10).ok()?;
+    Some((inode, f64::from(kibibytes) / 1024.0))
 }
 
 /// Threads of these processes now.
@@ -63,16 +88,25 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn start(root: u32) -> Self {
+        Self::of(move || tree(root))
+    }
+
+    /// Without the processes that it started.
+    pub(crate) fn alone(process: u32) -> Self {
+        Self::of(move || vec![process])
+    }
+
+    fn of(processes: impl Fn() -> Vec<u32> + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let peak = thread::spawn(move || {
             let mut peak = Memory::default();
-            let (mut processes, mut looked) = (tree(root), Instant::now());
+            let (mut found, mut looked) = (processes(), Instant::now());
             while !stopped.load(Ordering::Relaxed) {
                 if looked.elapsed() > DESCENDANTS {
-                    (processes, looked) = (tree(root), Instant::now());
+                    (found, looked) = (processes(), Instant::now());
                 }
-                let now = memory(&processes);
+                let now = memory(&found);
                 peak.resident = peak.resident.max(now.resident);
                 peak.charged = peak.charged.max(now.charged);
                 thread::sleep(SAMPLES);
@@ -98,6 +132,14 @@ mod tests {
         let status = "Name:\tx\nVmRSS:\t  2048 kB\nRssAnon:\t 1024 kB\nThreads:\t7\n";
         assert_eq!((mib(status, "VmRSS:"), mib(status, "RssAnon:")), (2.0, 1.0));
         assert_eq!((field(status, "Threads:"), field(status, "RssShmem:")), (7.0, 0.0));
+    }
+
+    #[test]
+    fn files_of_memory_are_told_from_others() {
+        let line = |name| format!("7f0000000000-7f0000200000 r--s 00000000 00:01 4711    {name}");
+        assert_eq!(memory_file(&line("/memfd:result (deleted)")), Some((4711, 2.0)));
+        assert_eq!(memory_file(&line("/usr/lib/libc.so.6")), None);
+        assert_eq!(memory_file("7f0000000000-7f0000200000 rw-p 00000000 00:00 0"), None);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! What is measured beside the vendor's server: rows, the stages that they run on, and what is asked of them.
 
+mod python;
 mod rows;
 
 use crate::client::Frame;
 use crate::figure::Goal;
 use crate::limits::Limit;
 use crate::sample::Metric;
-use crate::server::Setup;
+use crate::server::{Maker, Setup};
 
 pub(crate) use rows::rows;
 
@@ -36,14 +37,34 @@ pub(crate) enum Stage {
     Bulk,
     /// The same through TLS.
     BulkTls,
+    /// Small calls of functions in Python.
+    Python,
+    /// Results of functions in Python that are kept for the whole stage.
+    PythonBulk,
 }
 
 impl Stage {
-    pub(crate) const ALL: [Self; 5] = [Self::Calls, Self::CallsTls, Self::Waiting, Self::Bulk, Self::BulkTls];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Calls,
+        Self::CallsTls,
+        Self::Waiting,
+        Self::Bulk,
+        Self::BulkTls,
+        Self::Python,
+        Self::PythonBulk,
+    ];
+
+    /// Who is compared: ours, then the vendor's.
+    pub(crate) const fn makers(self) -> [Maker; 2] {
+        match self {
+            Self::Calls | Self::CallsTls | Self::Waiting | Self::Bulk | Self::BulkTls => Maker::BOTH,
+            Self::Python | Self::PythonBulk => Maker::PYTHON,
+        }
+    }
 
     pub(crate) const fn tls(self) -> bool {
         match self {
-            Self::Calls | Self::Waiting | Self::Bulk => false,
+            Self::Calls | Self::Waiting | Self::Bulk | Self::Python | Self::PythonBulk => false,
             Self::CallsTls | Self::BulkTls => true,
         }
     }
@@ -55,11 +76,11 @@ impl Stage {
             ..Setup::default()
         };
         match self {
-            Self::Calls | Self::CallsTls => {}
+            Self::Calls | Self::CallsTls | Self::Python => {}
             Self::Waiting => {
                 setup.ours.insert("task_threads".to_owned(), 512.into());
             }
-            Self::Bulk | Self::BulkTls => {
+            Self::Bulk | Self::BulkTls | Self::PythonBulk => {
                 setup.server.insert("task_result_ttl_sec".to_owned(), 3_600.into());
                 setup.ours.insert("task_result_bytes".to_owned(), (4_i64 << 30).into());
             }
@@ -79,8 +100,10 @@ pub(crate) enum Kind {
     Cpu,
     /// The same of one that sleeps for 100 ms.
     Sleep,
-    /// DoGet of a stored table of 258 MiB.
-    Wide,
+    /// DoGet of a stored table of so many batches, of 6.9 MB each.
+    Wide { batches: i64 },
+    /// GetFlightInfo and DoGet of such a table.
+    Made { batches: i64 },
     /// GetFlightInfo and DoGet of a stream of the same batches.
     Stream,
     /// GetFlightInfo and DoGet of a stream of 100 batches of 100 rows.
@@ -91,7 +114,7 @@ impl Kind {
     /// Whether bytes are what counts.
     pub(crate) const fn bulk(self) -> bool {
         match self {
-            Self::Wide | Self::Stream => true,
+            Self::Wide { .. } | Self::Made { .. } | Self::Stream => true,
             Self::Tiny | Self::Info | Self::Cpu | Self::Sleep | Self::SmallBatches => false,
         }
     }

@@ -1,5 +1,8 @@
 //! Every row, with the targets and the ranges of the prototypes.
 
+use flexconnect_bench as tables;
+
+use super::python::python;
 use super::{Against, Kind, Row, Stage};
 use crate::figure::Goal;
 use crate::limits::Limit;
@@ -11,9 +14,10 @@ pub(crate) fn rows(cores: usize) -> Vec<Row> {
     rows.extend(tiny_tls());
     rows.extend(cpu(cores));
     rows.extend(sleep());
-    rows.extend(wide());
+    rows.extend(wide("wide", "wide", Stage::Bulk, tables::WIDE_BATCHES));
     rows.extend(wide_tls());
     rows.extend(streams());
+    rows.extend(python(cores));
     rows
 }
 
@@ -85,14 +89,15 @@ fn sleep() -> Vec<Row> {
     ]
 }
 
-fn wide() -> Vec<Row> {
+/// Stored tables, in both sizes of frames.
+pub(super) fn wide(group: &'static str, what: &str, stage: Stage, batches: i64) -> Vec<Row> {
     let tcp = |streams| {
         Against::Limit(Limit::Tcp {
             streams,
             write: 256 << 10,
         })
     };
-    let row = |name: &str, clients| Row::new("wide", format!("wide {name}"), Stage::Bulk, Kind::Wide, clients);
+    let row = |name: &str, clients| Row::new(group, format!("{what} {name}"), stage, Kind::Wide { batches }, clients);
     vec![
         row("1 stream, 1M frames", 1)
             .expect(Metric::Throughput, Against::Vendor, Goal::at(1.05).or(1.04))
@@ -128,7 +133,9 @@ fn wide_tls() -> Vec<Row> {
             "wide-tls",
             format!("wide TLS {name}"),
             Stage::BulkTls,
-            Kind::Wide,
+            Kind::Wide {
+                batches: tables::WIDE_BATCHES,
+            },
             clients,
         )
     };

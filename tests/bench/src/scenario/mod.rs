@@ -3,6 +3,7 @@
 mod idle;
 mod keeping;
 mod mixed;
+mod overhead;
 mod overload;
 mod pyarrow;
 mod soak;
@@ -47,4 +48,11 @@ pub(crate) const ALL: &[Scenario] = &[
         "twenty times more calls than the cores can do",
         overload::run,
     ),
+    Scenario::new("python-mixed", "small calls in Python beside others", mixed::python),
+    Scenario::new(
+        "python-retention",
+        "results in Python of four times the budget",
+        keeping::python,
+    ),
+    Scenario::new("python-overhead", "what a worker costs a call", overhead::run),
 ];

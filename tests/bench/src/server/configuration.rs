@@ -27,20 +27,22 @@ pub(super) fn configuration(
     server.insert("tls_certificate".to_owned(), pem(&installation.certificate.chain));
     server.insert("tls_private_key".to_owned(), pem(&installation.certificate.key));
     server.extend(setup.server.clone());
-    let mut flexconnect = Table::new();
+    let (mut flexconnect, mut python) = (Table::new(), Table::new());
     // A client that does not poll waits for its result all the same.
     flexconnect.insert("call_deadline_ms".to_owned(), 180_000.into());
-    match maker {
-        Maker::Ours => {
-            // Nobody comes back for the results of a bench.
-            server.insert("propagation_delay_sec".to_owned(), 1.into());
-            server.insert("drain_timeout_sec".to_owned(), 1.into());
-            server.extend(setup.ours.clone());
-            flexconnect.extend(setup.flexconnect.clone());
-        }
-        Maker::Vendor => {
-            flexconnect.insert("functions".to_owned(), vec!["bench_functions"].into());
-        }
+    if let Maker::Ours | Maker::Workers = maker {
+        // Nobody comes back for the results of a bench.
+        server.insert("propagation_delay_sec".to_owned(), 1.into());
+        server.insert("drain_timeout_sec".to_owned(), 1.into());
+        server.extend(setup.ours.clone());
+        flexconnect.extend(setup.flexconnect.clone());
+    }
+    if let Maker::Workers | Maker::Vendor = maker {
+        flexconnect.insert("functions".to_owned(), vec!["bench_functions"].into());
+    }
+    if maker == Maker::Workers {
+        let interpreter = installation.python.join("python").to_string_lossy().into_owned();
+        python.insert("interpreter".to_owned(), interpreter.into());
     }
     let mut tokens = Table::new();
     tokens.insert("tokens".to_owned(), vec![TOKEN].into());
@@ -48,5 +50,8 @@ pub(super) fn configuration(
     document.insert("server".to_owned(), server.into());
     document.insert("flexconnect".to_owned(), flexconnect.into());
     document.insert("enumerated_tokens".to_owned(), tokens.into());
+    if !python.is_empty() {
+        document.insert("python".to_owned(), python.into());
+    }
     document.to_string()
 }

@@ -28,19 +28,26 @@ const ENDS_WITHIN: Duration = Duration::from_secs(20);
 /// Whose server it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Maker {
+    /// Ours, with functions in Rust.
     Ours,
+    /// Ours, with the vendor's functions in Python.
+    Workers,
     Vendor,
 }
 
 impl Maker {
     pub(crate) const BOTH: [Self; 2] = [Self::Ours, Self::Vendor];
+    /// Both with the same modules.
+    pub(crate) const PYTHON: [Self; 2] = [Self::Workers, Self::Vendor];
 }
 
 /// Where programs and data are.
 #[derive(Clone, Debug)]
 pub(crate) struct Installation {
-    /// Our server.
+    /// Our server, with functions built in.
     pub(crate) ours: PathBuf,
+    /// Our server as it is released, for functions in Python.
+    pub(crate) released: PathBuf,
     /// The folder of the Python environment's programs.
     pub(crate) python: PathBuf,
     /// The folder of the functions in Python.
@@ -175,6 +182,7 @@ impl Drop for Server {
 fn command(maker: Maker, installation: &Installation, file: &Path) -> Command {
     let mut command = match maker {
         Maker::Ours => Command::new(&installation.ours),
+        Maker::Workers => Command::new(&installation.released),
         Maker::Vendor => Command::new(installation.python.join("gooddata-flight-server")),
     };
     command.arg("start");

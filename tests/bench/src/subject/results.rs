@@ -34,7 +34,7 @@ impl FlexConnectFunction for Tiny {
     }
 }
 
-/// 258 MiB, made by the first call and kept.
+/// 258 MiB, made by the first call and kept, or as many batches of them as are asked for, again and again.
 pub(crate) struct Wide;
 
 /// The batches of `Wide` one after the other.
@@ -63,8 +63,10 @@ impl FlexConnectFunction for Wide {
         true
     }
 
-    async fn call(&self, _call: Call) -> Result<Output, FunctionError> {
-        Ok(Output::table(tables::wide_schema(), wide()?))
+    async fn call(&self, call: Call) -> Result<Output, FunctionError> {
+        let count = usize::try_from(number(&call, "batches", tables::WIDE_BATCHES)).unwrap_or_default();
+        let batches = wide()?.into_iter().cycle().take(count).collect();
+        Ok(Output::table(tables::wide_schema(), batches))
     }
 }
 
