@@ -12,6 +12,7 @@ mod brief;
 mod call;
 mod ending;
 mod endings;
+mod error;
 mod failure;
 mod fleet;
 mod floor;
@@ -21,105 +22,40 @@ mod interpreter;
 mod keeper;
 mod links;
 mod log;
+mod setting;
 mod shared;
 mod size;
 mod stream;
 mod supervisor;
+mod view;
 mod wire;
 
-use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 
-use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::admin::Health;
-use crate::config::{Config, PythonSection, ServerSection};
+use crate::config::{PythonSection, ServerSection};
 use crate::memory::{ResultBytes, System};
-use crate::telemetry::Metrics;
 use endings::Endings;
+use error::NoPython;
+pub use error::PythonError;
 use floor::Floor;
 use folder::Folder;
 pub(crate) use function::PythonFunction;
-pub(crate) use interpreter::NoInterpreter;
 use keeper::{Keeper, Program};
 use links::Heard;
+pub(crate) use setting::Setting;
 use shared::Shared;
 use size::Sizes;
-use supervisor::{Supervisor, View};
+use supervisor::Supervisor;
+use view::View;
 
 /// What workers say that waits to be heard.
 const HEARD: usize = 256;
-
-/// Why functions in Python cannot be served.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PythonError {
-    /// There is no interpreter.
-    #[error("{0}")]
-    NoInterpreter(#[from] NoPython),
-    /// What workers need cannot be made.
-    #[error("workers for Python functions cannot be prepared in {folder}")]
-    Folder {
-        /// Where.
-        folder: String,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The interpreter does not run the host.
-    #[error("the Python host ended before it was ready ({how}){}", details(.words))]
-    Host {
-        /// How it ended.
-        how: String,
-        /// What it wrote last.
-        words: String,
-    },
-    /// The interpreter is too old, or nobody knows it yet.
-    #[error("Python {python} cannot run functions: use 3.10 to 3.14, or set python.interpreter")]
-    Unsupported {
-        /// Its version.
-        python: String,
-    },
-    /// There is no worker process.
-    #[error("a Python worker could not be started: {0}")]
-    NotStarted(String),
-    /// A worker did not live to load the functions.
-    #[error("the Python functions could not be loaded: {0}")]
-    Ended(String),
-    /// The modules do not load, in their own words.
-    #[error("{message}{}", details(.advice.as_deref().unwrap_or_default()))]
-    Unloadable {
-        /// What is wrong.
-        message: String,
-        /// A command that mends it.
-        advice: Option<String>,
-    },
-    /// A function has columns that cannot be understood.
-    #[error("FlexConnect function '{name}' has a schema that cannot be sent: {reason}")]
-    Schema {
-        /// The function.
-        name: String,
-        /// What is wrong.
-        reason: String,
-    },
-}
-
-/// There is no Python interpreter.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct NoPython(#[from] NoInterpreter);
-
-fn details(text: &str) -> String {
-    if text.is_empty() {
-        String::new()
-    } else {
-        format!(": {text}")
-    }
-}
 
 /// The workers of one server. Dropping it ends them; [`Python::stop`] also waits for their end.
 pub(crate) struct Python {
@@ -127,48 +63,6 @@ pub(crate) struct Python {
     supervisor: AbortOnDropHandle<()>,
     _accepting: AbortOnDropHandle<()>,
     _folder: Folder,
-}
-
-/// What the workers are for.
-pub(crate) struct Setting<'a> {
-    pub(crate) python: &'a PythonSection,
-    pub(crate) server: &'a ServerSection,
-    /// All tables, as functions may read them.
-    pub(crate) tables: &'a Map<String, Value>,
-    pub(crate) location: &'a str,
-    pub(crate) metrics: Metrics,
-    /// What `/ready` and `/live` follow; `None` where nobody asks.
-    pub(crate) health: Option<Health>,
-}
-
-impl<'a> Setting<'a> {
-    /// For workers that nobody asks for.
-    pub(crate) fn new(
-        python: &'a PythonSection,
-        server: &'a ServerSection,
-        tables: &'a Map<String, Value>,
-        location: &'a str,
-    ) -> Self {
-        Self {
-            python,
-            server,
-            tables,
-            location,
-            metrics: Metrics::new(),
-            health: None,
-        }
-    }
-
-    /// For functions that are called without a server around them.
-    pub(crate) fn alone(config: &'a Config, location: &'a str) -> Self {
-        Self::new(&config.python, &config.server, &config.tables, location)
-    }
-
-    /// For a server that shows how its workers are.
-    pub(crate) fn shown_by(mut self, metrics: Metrics, health: Health) -> Self {
-        (self.metrics, self.health) = (metrics, Some(health));
-        self
-    }
 }
 
 impl Python {
@@ -193,7 +87,7 @@ impl Python {
             variable("PATH").as_deref(),
             Path::is_file,
         )
-        .map_err(NoPython)?;
+        .map_err(NoPython::from)?;
         let parent = std::env::temp_dir();
         let unprepared = |source| PythonError::Folder {
             folder: parent.display().to_string(),
@@ -228,7 +122,7 @@ impl Python {
             tracebacks: python.tracebacks,
         });
         let view = Arc::new(Mutex::new(View::default()));
-        show(&metrics, &view);
+        view::show(&metrics, &view);
         let accepting = links::accept(listener, Arc::clone(&shared), keeper.process(), hear.clone());
         let (first, decided) = oneshot::channel();
         let (end, ends) = oneshot::channel();
@@ -301,20 +195,6 @@ fn sizes(python: &PythonSection, server: &ServerSection) -> Sizes {
         cpus: available_parallelism().map_or(1, usize::from),
         measured: None,
     }
-}
-
-fn show(metrics: &Metrics, view: &Arc<Mutex<View>>) {
-    let (states, memory) = (Arc::clone(view), Arc::clone(view));
-    metrics.show_workers(
-        move || lock(&states).states.clone(),
-        move || {
-            lock(&memory)
-                .memory
-                .iter()
-                .map(|(&place, &bytes)| (place, bytes))
-                .collect()
-        },
-    );
 }
 
 /// Takes a lock. What it guards is whole between any two statements, so a panic elsewhere does not matter.

@@ -46,7 +46,10 @@ impl Sizes {
     pub(super) fn bounds(&self) -> Bounds {
         let places = self.measured.map_or(1, |_| self.places());
         let share = self.available.map(|available| available / self.places() as u64);
-        super::supervisor::bounds(places, self.memory.or(share))
+        Bounds {
+            places,
+            memory: self.memory.or(share),
+        }
     }
 
     /// Calls that one worker runs at a time.

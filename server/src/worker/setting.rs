@@ -1,0 +1,49 @@
+//! What the workers of one server are for.
+
+use serde_json::{Map, Value};
+
+use crate::admin::Health;
+use crate::config::{Config, PythonSection, ServerSection};
+use crate::telemetry::Metrics;
+
+/// What the workers are for.
+pub(crate) struct Setting<'a> {
+    pub(crate) python: &'a PythonSection,
+    pub(crate) server: &'a ServerSection,
+    /// All tables, as functions may read them.
+    pub(crate) tables: &'a Map<String, Value>,
+    pub(crate) location: &'a str,
+    pub(crate) metrics: Metrics,
+    /// What `/ready` and `/live` follow; `None` where nobody asks.
+    pub(crate) health: Option<Health>,
+}
+
+impl<'a> Setting<'a> {
+    /// For workers that nobody asks for.
+    pub(crate) fn new(
+        python: &'a PythonSection,
+        server: &'a ServerSection,
+        tables: &'a Map<String, Value>,
+        location: &'a str,
+    ) -> Self {
+        Self {
+            python,
+            server,
+            tables,
+            location,
+            metrics: Metrics::new(),
+            health: None,
+        }
+    }
+
+    /// For functions that are called without a server around them.
+    pub(crate) fn alone(config: &'a Config, location: &'a str) -> Self {
+        Self::new(&config.python, &config.server, &config.tables, location)
+    }
+
+    /// For a server that shows how its workers are.
+    pub(crate) fn shown_by(mut self, metrics: Metrics, health: Health) -> Self {
+        (self.metrics, self.health) = (metrics, Some(health));
+        self
+    }
+}

@@ -1,0 +1,133 @@
+//! What is heard, as events of the fleet; what workers say of themselves is noted on the way.
+
+use std::sync::Arc;
+
+use super::super::keeper::HostEnded;
+use super::super::links::{self, Heard, Line};
+use super::super::wire::{Listed, Loaded, WireError};
+use super::super::{PythonError, lock};
+use super::{Event, State, Supervisor};
+
+impl Supervisor {
+    pub(super) fn hear(&mut self, state: &mut State, heard: Heard) -> Option<Event> {
+        match heard {
+            Heard::HostCame(greeting, connection) => self.host_came(state, greeting, connection),
+            Heard::Host(number, said) => match &state.host {
+                Some((current, _)) if *current == number => self.host_says(state, said),
+                Some(_) | None => None,
+            },
+            Heard::HostGone(number, error) => match &state.host {
+                Some((current, _)) if *current == number => {
+                    tracing::warn!(error = %crate::telemetry::chain(&error), "python_host_gone");
+                    self.see_off(state);
+                    Some(self.host_lost(state, number))
+                }
+                Some(_) | None => None,
+            },
+            Heard::HostEnded(HostEnded { number, how, words }) => {
+                tracing::error!(how, "python_host_ended");
+                self.decide(Err(PythonError::Host { how, words }));
+                // Its connection may have said so before, and the next one may be coming.
+                if state.lost == number {
+                    None
+                } else {
+                    Some(self.host_lost(state, number))
+                }
+            }
+            Heard::WorkerCame(worker, connection) => {
+                state.fleet.place(worker)?;
+                let connection = Arc::new(connection);
+                let line = Line::open(Arc::clone(&connection), &mut state.tasks);
+                state.workers.insert(worker, line);
+                let shared = Arc::clone(&self.shared);
+                state
+                    .tasks
+                    .spawn(links::hear_worker(worker, connection, shared, self.hear.clone()));
+                Some(Event::Arrived(worker))
+            }
+            Heard::Loaded(worker, loaded) => self.loaded(state, worker, loaded),
+            Heard::Unloadable {
+                worker,
+                message,
+                advice,
+                traceback,
+            } => {
+                let worker_place = state.fleet.place(worker);
+                tracing::error!(
+                    worker = worker_place,
+                    reason = message,
+                    advice,
+                    exception = traceback,
+                    "python_functions_not_loaded"
+                );
+                self.decide(Err(PythonError::Unloadable { message, advice }));
+                Some(Event::Unloadable(worker))
+            }
+            Heard::Health { worker, module, status } => {
+                self.module_says(state, worker, module, &status);
+                None
+            }
+            Heard::WorkerGone(worker, error) => {
+                state.workers.remove(&worker);
+                match error {
+                    WireError::Closed => Some(Event::Lost(worker)),
+                    error @ (WireError::Malformed(_) | WireError::Io(_)) => {
+                        Self::broken(state, worker, crate::telemetry::chain(&error))
+                    }
+                }
+            }
+            Heard::SlotCame(worker, connection) => {
+                drop(lock(&self.shared.floor).arrive(worker, connection));
+                None
+            }
+        }
+    }
+
+    pub(super) fn loaded(&mut self, state: &mut State, worker: u64, loaded: Loaded) -> Option<Event> {
+        let Loaded {
+            functions,
+            versions,
+            memory,
+        } = loaded;
+        let json_versions = serde_json::to_value(versions).unwrap_or_default();
+        let place = state.fleet.place(worker);
+        tracing::info!(
+            worker = place,
+            functions = functions.len(),
+            memory,
+            json.versions = %json_versions,
+            "python_worker_ready"
+        );
+        match &state.listed {
+            None => {
+                self.sizes.worker(memory);
+                state.fleet.resize(self.sizes.bounds());
+                let (workers, threads) = (self.sizes.bounds().places, self.sizes.threads());
+                tracing::info!(
+                    workers,
+                    threads,
+                    memory_limit = self.sizes.bounds().memory,
+                    "python_workers"
+                );
+                state.listed = Some(functions.clone());
+                self.feed(state, Event::Loaded(worker));
+                self.decide(Ok(functions));
+                None
+            }
+            Some(listed) => {
+                if *listed != functions {
+                    let advice = "modules should offer the same functions in every process: those of the first count";
+                    tracing::warn!(worker = place, advice, "python_functions_differ");
+                }
+                Some(Event::Loaded(worker))
+            }
+        }
+    }
+
+    /// Says how the start went, if nobody did before.
+    pub(super) fn decide(&mut self, outcome: Result<Vec<Listed>, PythonError>) {
+        if let Some(first) = self.first.take() {
+            let _ = first.send(outcome);
+        }
+    }
+}
