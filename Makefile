@@ -6,12 +6,14 @@ CACHE := $(or $(FLEXCONNECT_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flexco
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export FLEXCONNECT_CACHE := $(CACHE)
 PYTHON := $(CACHE)/python/bin
+EXAMPLES := $(CACHE)/examples/bin
 BIN := $(CARGO_TARGET_DIR)/debug
 SCRIPTS := .ci/run examples/demo $(shell grep -rlE '^\#!.*\b(ba)?sh$$' tests --include='*' --exclude-dir=target 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-fuzz test-demo test-workers test-compat test-sandbox test-control-plane test-e2e \
-	programs fuzz lint audit generate bench bench-all bench-server bench-python bench-criterion soak setup
+.PHONY: help demo test test-unit test-fuzz test-demo test-workers test-examples test-compat test-sandbox \
+	test-control-plane test-e2e programs fuzz lint audit generate bench bench-all bench-server bench-python \
+	bench-criterion soak setup
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +24,9 @@ demo: ## One object, three replicas, queries answered while one of them is kille
 	@cargo build --quiet -p flexconnect-operator -p flexconnect-example -p flexconnect-sandbox
 	@examples/demo "$(BIN)"
 
-test: test-unit test-fuzz test-demo test-workers test-compat test-sandbox test-control-plane test-e2e ## Everything below
+TESTS := unit fuzz demo workers examples compat sandbox control-plane e2e
+
+test: $(TESTS:%=test-%) ## Everything below
 
 # Everything at once, so that cargo compiles what is shared with one set of features.
 programs:
@@ -42,6 +46,11 @@ test-demo: programs ## The demo, as a test
 test-workers: ## The Python side of functions in Python: host and workers, against a server that the tests play
 	@tests/setup python
 	$(PYTHON)/pytest -q tests/workers
+
+test-examples: programs ## The examples in Python, on our server and on the vendor's
+	@tests/setup data examples
+	cd examples/python && $(EXAMPLES)/mypy src tests
+	cd examples/python && FLEXCONNECT_SERVER="$(BIN)/flexconnect-server" $(EXAMPLES)/pytest -q tests
 
 test-compat: programs ## The server beside the vendor's Python server, both called by pyarrow
 	@tests/setup python

@@ -17,11 +17,14 @@ async fn every_sample_is_accepted() -> Result<()> {
     params.dry_run = true;
     params.field_validation = Some(kube::api::ValidationDirective::Strict);
     let mut samples = 0;
-    for file in std::fs::read_dir(repository().join("config/samples"))? {
-        let path = file?.path();
-        if path.extension().is_none_or(|extension| extension != "yaml") {
-            continue;
+    let mut files = Vec::new();
+    for folder in ["config/samples", "examples/python/deploy"] {
+        for file in std::fs::read_dir(repository().join(folder))? {
+            files.push(file?.path());
         }
+    }
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    for path in files {
         let label = path.display().to_string();
         let manifest = Manifest::read(&std::fs::read_to_string(&path)?).with_context(|| label.clone())?;
         let references = manifest.secrets.iter().cloned().collect::<References>();
@@ -44,7 +47,7 @@ async fn every_sample_is_accepted() -> Result<()> {
         }
         samples += 1;
     }
-    assert!(samples >= 4, "only {samples} samples");
+    assert!(samples >= 5, "only {samples} samples");
     world.end().await
 }
 
