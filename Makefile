@@ -48,9 +48,9 @@ test-workers: ## The Python side of functions in Python: host and workers, again
 	$(PYTHON)/pytest -q tests/workers
 
 test-examples: programs ## The examples in Python, on our server and on the vendor's
-	@tests/setup data examples
-	cd examples/python && $(EXAMPLES)/mypy src tests
-	cd examples/python && FLEXCONNECT_SERVER="$(BIN)/flexconnect-server" $(EXAMPLES)/pytest -q tests
+	@tests/setup data postgresql examples
+	cd examples/python && $(EXAMPLES)/mypy src tests && $(EXAMPLES)/mypy ports/src ports/tests
+	cd examples/python && FLEXCONNECT_SERVER="$(BIN)/flexconnect-server" $(EXAMPLES)/pytest -q tests ports/tests
 
 test-compat: programs ## The server beside the vendor's Python server, both called by pyarrow
 	@tests/setup python

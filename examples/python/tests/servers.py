@@ -95,17 +95,22 @@ class Server:
         flights = self._client.list_flights()
         return {json.loads(one.descriptor.command)["functionName"]: one.schema for one in flights}
 
-    def stream(self, function: str, columns: Sequence[str] = (), **parameters: Any) -> flight.FlightStreamReader:
-        """Calls a function, and returns what reads its rows."""
+    def stream(
+        self, function: str, columns: Sequence[str] = (), timeout: float | None = None, **parameters: Any
+    ) -> flight.FlightStreamReader:
+        """Calls a function, waits at most so many seconds for its result, and returns what reads its rows."""
         if columns:
             parameters["columns"] = list(columns)
         command = json.dumps({"functionName": function, "parameters": parameters})
-        info = self._client.get_flight_info(flight.FlightDescriptor.for_command(command))
+        descriptor = flight.FlightDescriptor.for_command(command)
+        info = self._client.get_flight_info(descriptor, flight.FlightCallOptions(timeout=timeout))
         return self._client.do_get(info.endpoints[0].ticket)
 
-    def call(self, function: str, columns: Sequence[str] = (), **parameters: Any) -> pa.Table:
+    def call(
+        self, function: str, columns: Sequence[str] = (), timeout: float | None = None, **parameters: Any
+    ) -> pa.Table:
         """Calls a function, and reads all its rows."""
-        return self.stream(function, columns, **parameters).read_all()
+        return self.stream(function, columns, timeout, **parameters).read_all()
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
