@@ -19,10 +19,10 @@ help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## One object, three replicas, queries answered while one of them is killed (seconds once built)
-	@tests/setup data
+	@tests/setup data python
 	@echo "building the operator, the example functions and the sandbox (4 min the first time)"
 	@cargo build --quiet -p flexconnect-operator -p flexconnect-example -p flexconnect-sandbox
-	@examples/demo "$(BIN)"
+	@VIRTUAL_ENV="$(CACHE)/python" examples/demo "$(BIN)"
 
 TESTS := unit fuzz demo workers examples compat sandbox control-plane e2e
 
@@ -40,8 +40,8 @@ test-fuzz: ## A minute of made-up input for each part that reads bytes from outs
 	tests/fuzz/run --seconds 60
 
 test-demo: programs ## The demo, as a test
-	@tests/setup data
-	examples/demo "$(BIN)"
+	@tests/setup data python
+	VIRTUAL_ENV="$(CACHE)/python" examples/demo "$(BIN)"
 
 test-workers: ## The Python side of functions in Python: host and workers, against a server that the tests play
 	@tests/setup python

@@ -9,6 +9,7 @@ from typing import Any
 
 import gooddata_flexconnect as gf
 import pyarrow as pa
+import pyarrow.acero  # the first filter imports it otherwise, and its call pays for it: most of a second
 import pyarrow.compute as pc
 
 from functions import periods
