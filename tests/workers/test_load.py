@@ -76,6 +76,9 @@ def test_what_cannot_be_loaded_is_told_in_the_vendors_words(server: Server, modu
     [
         ("nowhere.to_be_found", "nowhere", "set PYTHONPATH, or python.path"),
         ("plain.inner", "plain.inner", "set PYTHONPATH, or python.path"),
+        ("json.inner", "json.inner", "correct its name: the package json is in /"),
+        ("functions/plain.py", "functions/plain", "name modules as in an import"),
+        ("plain.py", "plain.py", "name modules as in an import"),
         ("needs_more", "nowhere_to_be_found", "install the package that has it, with "),
     ],
 )

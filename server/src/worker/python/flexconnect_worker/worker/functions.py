@@ -72,9 +72,15 @@ def advice(error: BaseException, modules: list[str]) -> str | None:
         return error.advice
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return None
-    if any(f"{module}.".startswith(f"{error.name}.") for module in modules):
-        return "set PYTHONPATH, or python.path in the configuration, to the folder that it is in"
-    return f"install the package that has it, with {sys.executable} -m pip"
+    if not any(f"{module}.".startswith(f"{error.name}.") for module in modules):
+        return f"install the package that has it, with {sys.executable} -m pip"
+    if "/" in error.name or error.name.endswith(".py"):
+        return "name modules as in an import, such as sales.report for sales/report.py"
+    parent = error.name.rpartition(".")[0]
+    places = list(getattr(sys.modules.get(parent), "__path__", ()))
+    if places:
+        return f"correct its name: the package {parent} is in {places[0]}, and it is not there"
+    return "set PYTHONPATH, or python.path in the configuration, to the folder that it is in"
 
 
 def listing(functions: dict[str, Any]) -> Head:
