@@ -147,10 +147,12 @@ def test_nothing_is_left_when_the_host_is_killed(tmp_path: Path) -> None:
         worker = server.ready(*MODULES)
         worker.slots[0].call("Harm", b'{"how": "leave program"}')
         left = int(event(worker, "left")["event"].split()[1])
+        worker.slots[0].call("Harm", b'{"how": "leave orphan"}')
+        orphan = int(worker.output("stdout", b"orphan ").split(b"orphan ")[1])
         assert server.process is not None
         server.process.kill()
         server.process.wait()
-        wait_until_gone(worker.pid, left)
+        wait_until_gone(worker.pid, left, orphan)
         assert in_group(worker.pid) == []
 
 

@@ -125,9 +125,30 @@ def test_on_load_gets_the_settings_and_the_configuration(tmp_path: Path, server:
     assert _asked(worker, "ctx.settings.get('sales.url'), ctx.settings['sales'].token") == "('sent', 'kept')"
     assert _asked(worker, "dict(ctx.settings.sales.deep)") == "{'a': 1, 'b': 2}"
     assert _asked(worker, "len(ctx.settings.get('filler.text'))") == "100000"
+    assert _asked(worker, "ctx.settings.get('server')") == "None"
     assert _asked(worker, "ctx.config.task_threads, ctx.config.authentication_method.value") == "(7, 'token')"
     assert _asked(worker, "ctx.location.uri") == "b'grpc+tls://example.com:17001'"
     assert _asked(worker, "ctx.task_executor.get_task_submitted_timestamp('unknown')") == "None"
+
+
+def test_an_image_names_its_modules_and_what_is_the_servers_business_is_told(tmp_path: Path, server: Server) -> None:
+    file = tmp_path / "flexconnect.config.toml"
+    file.write_text('[flexconnect]\nfunctions = ["plain"]\ncall_deadline_ms = 5\n[server]\nlisten_port = 9\n')
+    loaded = server.start_worker().load(files=[str(file)])
+    assert loaded.op == "loaded", loaded
+    assert json.loads(loaded.body)["ignored"] == ["flexconnect.call_deadline_ms", "server"]
+    other = server.start_worker().load("raising", files=[str(file)])
+    names = {function["name"] for function in json.loads(other.body)["functions"]}
+    assert "Tiny" not in names, "what the server names goes before"
+
+
+def test_files_that_an_image_does_not_have_are_named_unless_they_are_the_usual_ones(server: Server) -> None:
+    about = {"files": ["/nowhere/flexconnect.config.toml"]}
+    told = server.start_worker().load("plain", **about)
+    assert told.head["message"].startswith("the configuration file /nowhere/flexconnect.config.toml is not there")
+    assert server.start_worker().load("plain", **about, optional=True).op == "loaded"
+    told = server.start_worker().load(**about, optional=True)
+    assert told.head["message"].startswith("no functions are configured, neither for the server nor in this image")
 
 
 def test_a_large_load_comes_as_a_body(server: Server) -> None:

@@ -31,7 +31,7 @@ impl Server {
         match Checked::new(self.serves) {
             Err(error) => found.errors.push(error),
             // What the modules have is not known before they are loaded.
-            Ok(Checked::Functions(_)) if !python.modules.is_empty() => {}
+            Ok(Checked::Functions(_)) if python.serves() => {}
             Ok(Checked::Functions(registry)) => found.doubts.extend(idle_limits(&flexconnect.limits, &registry)),
             // Whatever it runs may be limited.
             Ok(Checked::Methods(_)) => {}

@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 
 use super::StartError;
 use super::builder::{Factory, Serves};
-use crate::config::{FlexConnectSection, FunctionLimits, PythonSection};
+use crate::config::{FlexConnectSection, FunctionLimits};
 use crate::flight::{FlexConnect, FlightMethods, ServerContext, Settings};
 use crate::function::{FunctionError, LoadContext, Registry};
 use crate::worker::{Python, Setting};
@@ -53,8 +53,8 @@ impl Checked {
                 Ok((Arc::new(FlexConnect::new(registry, settings)), python))
             }
             Self::Methods(make) => {
-                if !python.python.modules.is_empty() {
-                    let advice = "flexconnect.functions has no effect: this program has Flight methods of its own";
+                if python.python.serves() {
+                    let advice = "nothing is served from Python: this program has Flight methods of its own";
                     tracing::warn!(advice, "config_warning");
                 }
                 let making = AssertUnwindSafe(async move { make(context).await }).catch_unwind();
@@ -74,8 +74,7 @@ pub(crate) async fn with_python(
     registry: Registry,
     setting: Setting<'_>,
 ) -> Result<(Registry, Option<Python>), StartError> {
-    let PythonSection { modules, .. } = setting.python;
-    if modules.is_empty() {
+    if !setting.python.serves() {
         return Ok((registry, None));
     }
     let (python, functions) = Python::start(setting).await?;

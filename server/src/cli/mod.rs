@@ -5,6 +5,7 @@
 mod call;
 mod config;
 mod functions;
+mod python_host;
 mod remote;
 mod rows;
 mod start;
@@ -70,6 +71,19 @@ enum Command {
     Call(Box<call::Arguments>),
     /// Show or check the configuration.
     Config(config::Arguments),
+    /// Put the worker host of Python functions where another container can start it.
+    ///
+    /// Functions in Python can run in a container of their own, in an image that has Python, pyarrow and
+    /// gooddata-flexconnect and nothing of this server. An init container with this server's image runs this command; the
+    /// container of the functions then starts the host with its own Python. Files that are there already stay as they are;
+    /// others are replaced in one step.
+    #[command(
+        after_help = "Example, with a server whose python.socket is /run/flexconnect/python.sock:\n  \
+        flexconnect-server python-host --into /flexconnect                                      (init container)\n  \
+        python3 -I /flexconnect/flexconnect_worker host --socket /run/flexconnect/python.sock   (functions)\n  \
+        python3 -I /flexconnect/flexconnect_worker live --socket /run/flexconnect/python.sock   (its liveness probe)"
+    )]
+    PythonHost(python_host::Arguments),
 }
 
 /// Where settings come from.
@@ -99,6 +113,7 @@ pub fn run(server: Server) -> ExitCode {
         Command::Functions(arguments) => functions::run(server, arguments),
         Command::Call(arguments) => call::run(server, *arguments),
         Command::Config(arguments) => config::run(server, arguments),
+        Command::PythonHost(arguments) => python_host::run(arguments),
     };
     match outcome {
         Ok(code) => code,

@@ -7,6 +7,9 @@ use crate::config::{
 };
 use crate::telemetry;
 
+/// The configuration file of images that are built from the vendor's template.
+const TEMPLATES: &str = "/config/flexconnect.config.toml";
+
 /// The fields of `load`, as JSON.
 pub(super) fn brief(
     python: &PythonSection,
@@ -24,9 +27,16 @@ pub(super) fn brief(
             "extract_context_from_headers": traces.extract_context,
         })
     });
+    let usual = || vec![TEMPLATES.to_owned()];
+    let (files, optional) = match (&python.socket, &python.config_files) {
+        (None, _) => (Vec::new(), true),
+        (Some(_), Some(files)) => (files.clone(), false),
+        (Some(_), None) => (usual(), true),
+    };
     json!({
         "modules": python.modules,
-        "files": [],
+        "files": files,
+        "optional": optional,
         "settings": settings,
         "server": original(server, tracing.as_ref()),
         "location": location,

@@ -1,6 +1,7 @@
 //! Why functions in Python cannot be served.
 
 use std::io;
+use std::path::PathBuf;
 
 use super::interpreter::NoInterpreter;
 
@@ -19,6 +20,9 @@ pub enum PythonError {
         /// What the system says.
         source: io::Error,
     },
+    /// The socket for the host of another container cannot be opened.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     /// The interpreter does not run the host.
     #[error("the Python host ended before it was ready ({how}){}", details(.words))]
     Host {
@@ -61,6 +65,48 @@ pub enum PythonError {
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct NoPython(#[from] NoInterpreter);
+
+/// Why nobody can connect at `python.socket`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SocketError {
+    /// The folder is not there.
+    #[error("the folder {} of python.socket is not there: mount the volume that the host's container has as well", .folder.display())]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// This process may not write there.
+    #[error("user {user} may not make a socket in {}: let the user, or a group of it (fsGroup), write there", .folder.display())]
+    Forbidden {
+        /// The folder.
+        folder: PathBuf,
+        /// The user of this process.
+        user: u32,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Somebody else listens there.
+    #[error("somebody else listens on {}: end the other server, or set another python.socket", .path.display())]
+    Taken {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// Something else is there.
+    #[error("{} is there already and no socket: remove it, or set another python.socket", .path.display())]
+    Else {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// The system does not let it.
+    #[error("the socket {} cannot be opened", .path.display())]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
 
 fn details(text: &str) -> String {
     if text.is_empty() {

@@ -44,8 +44,26 @@ pub(super) enum Heard {
     SlotCame(u64, Connection),
 }
 
+/// Who may be the host.
+#[derive(Clone, Debug)]
+pub(super) enum Who {
+    /// The child of this process and nobody else.
+    Child(Process),
+    /// Whoever the socket's file lets in: processes of other containers have no numbers that mean anything here.
+    Anybody,
+}
+
+impl Who {
+    fn includes(&self, connection: &Connection) -> bool {
+        match self {
+            Self::Child(process) => process.id().is_some() && connection.process().ok() == process.id(),
+            Self::Anybody => true,
+        }
+    }
+}
+
 /// Accepts connections, forever.
-pub(super) async fn accept(listener: Listener, shared: Arc<Shared>, host: Process, heard: mpsc::Sender<Heard>) {
+pub(super) async fn accept(listener: Listener, shared: Arc<Shared>, host: Who, heard: mpsc::Sender<Heard>) {
     let mut strangers = JoinSet::new();
     loop {
         let connection = match listener.accept().await {
@@ -64,7 +82,7 @@ pub(super) async fn accept(listener: Listener, shared: Arc<Shared>, host: Proces
 }
 
 /// Finds out who is there. Who cannot prove it is left alone.
-async fn greet(connection: Connection, shared: Arc<Shared>, host: Process, heard: mpsc::Sender<Heard>) {
+async fn greet(connection: Connection, shared: Arc<Shared>, host: Who, heard: mpsc::Sender<Heard>) {
     let Ok(Ok(packet)) = timeout(GREETING, connection.recv()).await else {
         return;
     };
@@ -73,9 +91,7 @@ async fn greet(connection: Connection, shared: Arc<Shared>, host: Process, heard
         known.is_some_and(|known| known.as_bytes().ct_eq(key.as_bytes()).into())
     };
     let came = match packet.read::<Greeting>() {
-        Ok(Greeting::Host(greeting)) if host.id().is_some() && connection.process().ok() == host.id() => {
-            Heard::HostCame(greeting, connection)
-        }
+        Ok(Greeting::Host(greeting)) if host.includes(&connection) => Heard::HostCame(greeting, connection),
         Ok(Greeting::Worker { worker, key }) if is_ours(worker, &key) => Heard::WorkerCame(worker, connection),
         Ok(Greeting::Slot { worker, key }) if is_ours(worker, &key) => Heard::SlotCame(worker, connection),
         Ok(Greeting::Host(_) | Greeting::Worker { .. } | Greeting::Slot { .. }) => {

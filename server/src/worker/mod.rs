@@ -22,6 +22,8 @@ mod interpreter;
 mod keeper;
 mod links;
 mod log;
+mod meeting;
+mod package;
 mod setting;
 mod shared;
 mod size;
@@ -47,12 +49,15 @@ use floor::Floor;
 use folder::Folder;
 pub(crate) use function::PythonFunction;
 use keeper::{Keeper, Program};
-use links::Heard;
+use links::{Heard, Who};
+use meeting::Meeting;
+pub(crate) use package::install as install_host;
 pub(crate) use setting::Setting;
 use shared::Shared;
 use size::Sizes;
 use supervisor::Supervisor;
 use view::View;
+use wire::Listener;
 
 /// What workers say that waits to be heard.
 const HEARD: usize = 256;
@@ -62,7 +67,7 @@ pub(crate) struct Python {
     end: Option<oneshot::Sender<()>>,
     supervisor: AbortOnDropHandle<()>,
     _accepting: AbortOnDropHandle<()>,
-    _folder: Folder,
+    _meeting: Meeting,
 }
 
 impl Python {
@@ -80,34 +85,21 @@ impl Python {
             metrics,
             health,
         } = setting;
-        let variable = |name| std::env::var_os(name);
-        let interpreter = interpreter::find(
-            python.interpreter.as_deref(),
-            variable("VIRTUAL_ENV").as_deref(),
-            variable("PATH").as_deref(),
-            Path::is_file,
-        )
-        .map_err(NoPython::from)?;
-        let parent = std::env::temp_dir();
-        let unprepared = |source| PythonError::Folder {
-            folder: parent.display().to_string(),
-            source,
-        };
-        let folder = Folder::unpack(&parent).map_err(unprepared)?;
-        let listener = wire::Listener::bind(&folder.socket()).map_err(unprepared)?;
         let (hear, heard) = mpsc::channel(HEARD);
-        let program = Program {
-            interpreter,
-            package: folder.package(),
-            socket: folder.socket(),
-            environment: keeper::environment(std::env::vars_os(), &python.path),
+        let (meeting, listener, keeper) = match &python.socket {
+            Some(path) => {
+                let (socket, listener) = meeting::openly(path)?;
+                (Meeting::Shared(socket), listener, None)
+            }
+            None => {
+                let (folder, listener, keeper) = child(python, hear.clone())?;
+                (Meeting::Private(folder), listener, Some(keeper))
+            }
         };
-        let tell = hear.clone();
-        let keeper = Keeper::start(program, move |ended| {
-            // It is a thread of its own, which may wait.
-            let _ = tell.blocking_send(Heard::HostEnded(ended));
-        })
-        .map_err(unprepared)?;
+        tracing::info!(socket = %meeting.socket().display(), "python_socket_open");
+        let who = keeper
+            .as_ref()
+            .map_or(Who::Anybody, |keeper| Who::Child(keeper.process()));
         let sizes = sizes(python, server);
         let (orders, obeyed) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
@@ -123,7 +115,7 @@ impl Python {
         });
         let view = Arc::new(Mutex::new(View::default()));
         view::show(&metrics, &view);
-        let accepting = links::accept(listener, Arc::clone(&shared), keeper.process(), hear.clone());
+        let accepting = links::accept(listener, Arc::clone(&shared), who, hear.clone());
         let (first, decided) = oneshot::channel();
         let (end, ends) = oneshot::channel();
         let supervisor = Supervisor {
@@ -144,7 +136,7 @@ impl Python {
             end: Some(end),
             supervisor: AbortOnDropHandle::new(tokio::spawn(supervisor.run())),
             _accepting: AbortOnDropHandle::new(tokio::spawn(accepting)),
-            _folder: folder,
+            _meeting: meeting,
         };
         let gone = || PythonError::Ended("the server ends".to_owned());
         let decided = decided.await.unwrap_or_else(|_| Err(gone()));
@@ -181,10 +173,52 @@ impl std::fmt::Debug for Python {
     }
 }
 
+/// A host that is a child of this process, and where it connects.
+fn child(python: &PythonSection, hear: mpsc::Sender<Heard>) -> Result<(Folder, Listener, Keeper), PythonError> {
+    let variable = |name| std::env::var_os(name);
+    let interpreter = interpreter::find(
+        python.interpreter.as_deref(),
+        variable("VIRTUAL_ENV").as_deref(),
+        variable("PATH").as_deref(),
+        Path::is_file,
+    )
+    .map_err(NoPython::from)?;
+    let parent = std::env::temp_dir();
+    let unprepared = |source| PythonError::Folder {
+        folder: parent.display().to_string(),
+        source,
+    };
+    let (folder, listener) = meeting::privately(&parent).map_err(unprepared)?;
+    let program = Program {
+        interpreter,
+        package: folder.package(),
+        socket: folder.socket(),
+        environment: keeper::environment(std::env::vars_os(), &python.path),
+    };
+    let keeper = Keeper::start(program, move |ended| {
+        // It is a thread of its own, which may wait.
+        let _ = hear.blocking_send(Heard::HostEnded(ended));
+    })
+    .map_err(unprepared)?;
+    Ok((folder, listener, keeper))
+}
+
 fn sizes(python: &PythonSection, server: &ServerSection) -> Sizes {
     let threads = server.tasks.threads;
-    // What the result budget takes is a share of the memory there is; as much is left.
-    let available = ResultBytes::resolve(None, &System::ask()).bytes;
+    let system = System::ask();
+    let (available, results_elsewhere) = match &python.socket {
+        // What the result budget takes is a share of the memory there is; as much is left.
+        None => (ResultBytes::resolve(None, &system).bytes, None),
+        // The limit of this container means nothing there; the machine is the same.
+        Some(_) => {
+            let results = ResultBytes::resolve(server.tasks.result_bytes, &system).bytes;
+            let machine = System {
+                machine: system.machine,
+                ..System::default()
+            };
+            (ResultBytes::resolve(None, &machine).bytes, Some(results))
+        }
+    };
     Sizes {
         workers: python.workers,
         threads: python.threads,
@@ -192,6 +226,7 @@ fn sizes(python: &PythonSection, server: &ServerSection) -> Sizes {
         // As many as run at most, with the reserve of functions that have less than their share.
         calls: threads + threads.div_ceil(4),
         available: Some(available),
+        results_elsewhere,
         cpus: available_parallelism().map_or(1, usize::from),
         measured: None,
     }

@@ -19,8 +19,11 @@ pub(super) struct Sizes {
     pub(super) memory: Option<u64>,
     /// Calls that the server runs at a time, of all functions.
     pub(super) calls: usize,
-    /// Memory that is not for results.
+    /// Memory for workers.
     pub(super) available: Option<u64>,
+    /// Bytes of results that are in the memory of the host's container, where that is not the server's: what workers make
+    /// is counted there for as long as it is kept.
+    pub(super) results_elsewhere: Option<u64>,
     /// Processors that the host may use.
     pub(super) cpus: usize,
     /// Bytes that a worker takes once it has loaded; `None` until the first one has.
@@ -31,10 +34,24 @@ impl Sizes {
     /// What the host says of the place that workers run in.
     pub(super) fn host(&mut self, cpus: Option<usize>, memory: Option<u64>) {
         self.cpus = cpus.unwrap_or(self.cpus).max(1);
-        self.available = match (self.available, memory) {
-            (Some(own), Some(host)) => Some(own.min(host)),
-            (own, host) => own.or(host),
+        self.available = match (self.results_elsewhere, self.available, memory) {
+            // Some is left for workers, or there would be none.
+            (Some(results), _, Some(host)) => Some(host.saturating_sub(results).max(host / 2)),
+            (Some(_), own, None) => own,
+            (None, Some(own), Some(host)) => Some(own.min(host)),
+            (None, own, host) => own.or(host),
         };
+    }
+
+    /// What does not add up in the host's container, in a sentence.
+    pub(super) fn doubt(&self, memory: Option<u64>) -> Option<String> {
+        let (results, memory) = (self.results_elsewhere?, memory?);
+        (results.saturating_add(GUESS) > memory).then(|| {
+            format!(
+                "results may take {results} bytes (server.task_result_bytes) of the {memory} that the container of the \
+                 Python host has, which leaves too little for workers: lower that, or give the container more"
+            )
+        })
     }
 
     /// What the first worker takes.
@@ -80,6 +97,7 @@ mod tests {
             memory: None,
             calls: 40,
             available: Some(GIB),
+            results_elsewhere: None,
             cpus: 8,
             measured: None,
         }
@@ -119,5 +137,27 @@ mod tests {
         sizes.host(Some(2), Some(GIB / 2));
         sizes.worker(Some(1 << 20));
         assert_eq!((sizes.bounds().places, sizes.bounds().memory), (2, Some(GIB / 4)));
+    }
+
+    #[test]
+    fn a_host_elsewhere_has_its_own_memory_and_keeps_results_in_it() {
+        let mut sizes = Sizes {
+            results_elsewhere: Some(GIB),
+            ..sizes()
+        };
+        sizes.host(Some(2), None);
+        sizes.worker(Some(1 << 20));
+        assert_eq!((sizes.cpus, sizes.available), (2, Some(GIB)), "no limit there");
+        sizes.host(Some(16), Some(4 * GIB));
+        assert_eq!((sizes.cpus, sizes.available), (16, Some(3 * GIB)));
+        assert_eq!(sizes.doubt(Some(4 * GIB)), None);
+        sizes.host(Some(16), Some(GIB));
+        assert_eq!(sizes.available, Some(GIB / 2));
+        assert!(
+            sizes
+                .doubt(Some(GIB))
+                .unwrap()
+                .contains("1073741824 bytes (server.task_result_bytes)")
+        );
     }
 }

@@ -1,6 +1,10 @@
 //! Functions in Python, served by the binary, with the processes that run them killed in every way.
 
 #[cfg(test)]
+mod containers;
+#[cfg(test)]
+mod elsewhere;
+#[cfg(test)]
 mod ends;
 #[cfg(test)]
 #[path = "../serving/harness.rs"]

@@ -69,6 +69,8 @@ pub(crate) fn command(toml: &str, folder: &Path) -> Command {
 /// A server that runs. It does not outlive the test.
 pub(crate) struct Started {
     child: Child,
+    /// Whether the server is the child of what was started.
+    is_inside: bool,
     events: Arc<Mutex<Vec<Value>>>,
     pub(crate) address: SocketAddr,
     pub(crate) health: u16,
@@ -86,12 +88,19 @@ impl Started {
              health_check_host = '127.0.0.1'\nhealth_check_port = {health}\ntask_cancel_grace_sec = 1\n\
              propagation_delay_sec = 0\n{server}"
         );
-        let mut child = command(&toml, folder.path())
+        let mut command = command(&toml, folder.path());
+        command
             .arg("start")
             .arg("--config")
-            .arg(folder.path().join("server.toml"))
-            .spawn()
-            .unwrap();
+            .arg(folder.path().join("server.toml"));
+        let started = Self::spawn(command, port, health, folder);
+        started.event("rpc_enabled");
+        started
+    }
+
+    /// A server that may not be ready, or may end.
+    pub(crate) fn spawn(mut command: Command, port: u16, health: u16, folder: tempfile::TempDir) -> Self {
+        let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let events = Arc::<Mutex<Vec<Value>>>::default();
         let heard = Arc::clone(&events);
@@ -101,15 +110,20 @@ impl Started {
                 heard.lock().unwrap().push(event);
             }
         });
-        let started = Self {
+        Self {
             child,
+            is_inside: false,
             events,
             address: ([127, 0, 0, 1], port).into(),
             health,
             folder,
-        };
-        started.event("rpc_enabled");
-        started
+        }
+    }
+
+    /// What was started is a container, and the server the first process in it.
+    pub(crate) fn in_container(mut self) -> Self {
+        self.is_inside = true;
+        self
     }
 
     /// All events of a name so far.
@@ -152,7 +166,9 @@ impl Started {
 
     /// The server's own process.
     pub(crate) fn process(&self) -> i32 {
-        i32::try_from(self.child.id()).unwrap()
+        let child = i32::try_from(self.child.id()).unwrap();
+        let inside = self.is_inside.then(|| descendants(child)).into_iter().flatten().next();
+        inside.unwrap_or(child)
     }
 
     /// The processes of workers that were started, in their order, those that are gone included.
@@ -182,12 +198,12 @@ impl Started {
     }
 
     pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
+        kill(self.process());
         self.child.wait().unwrap();
     }
 
     pub(crate) fn terminate(&mut self) -> Option<i32> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        kill_process(Pid::from_raw(self.process()).unwrap(), Signal::TERM).unwrap();
         self.child.wait().unwrap().code()
     }
 }
@@ -203,7 +219,9 @@ fn get(port: u16, path: &str) -> Option<String> {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        if matches!(self.child.try_wait(), Ok(None)) {
+            kill(self.process());
+        }
         let _ = self.child.wait();
     }
 }

@@ -23,11 +23,22 @@ settings! {
     WORKER_MEMORY: Integer, Otherwise = "worker_memory_bytes",
         Integer { from: 1_048_576, to: i64::MAX, what: "a number of bytes" },
         Otherwise("an equal share of half the memory that the container, or else the machine, has");
+    /// The Unix socket of a worker host in another container, on a volume that both containers have: the server listens
+    /// there and starts no process itself. [How to set it up](../python-container.md).
+    SOCKET: Path, Otherwise = "socket", Path { what: "the path of a Unix socket" },
+        Otherwise("none: the server starts the worker host itself");
+    /// With `socket`: configuration files of the host's image, which its modules see below the settings here. `functions` in
+    /// `[flexconnect]` there counts when it is not set here; what concerns the server is not followed.
+    CONFIG_FILES: Texts, Otherwise = "config_files", Texts { what: "a list of files" },
+        Otherwise("`/config/flexconnect.config.toml`, where the vendor's template has it, if it is there");
     /// Folders in which modules are looked for, before those of `PYTHONPATH`.
     PATH: Texts, Otherwise = "path", Texts { what: "a list of folders" }, Otherwise("none");
     /// Tell clients the traceback of an exception, as the detail of the error. The log has it in any case.
     TRACEBACKS: Flag, Is<bool> = "tracebacks", Flag, Is(false);
 }
+
+/// What the kernel takes for the path of a socket.
+const LONGEST_SOCKET: usize = 107;
 
 /// `[python]`, and the modules of `[flexconnect]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +47,10 @@ pub struct PythonSection {
     pub modules: Vec<String>,
     /// `interpreter`; `None` for the first that is found.
     pub interpreter: Option<PathBuf>,
+    /// `socket`: where the host of another container connects; `None` for a host that the server starts.
+    pub socket: Option<PathBuf>,
+    /// `config_files`: files in that container; `None` for the usual ones.
+    pub config_files: Option<Vec<String>>,
     /// `workers`; `None` for as many as there are processors, and memory allows.
     pub workers: Option<usize>,
     /// `threads`; `None` for a share of all calls.
@@ -50,19 +65,65 @@ pub struct PythonSection {
     pub logging_config: Option<PathBuf>,
 }
 
+impl PythonSection {
+    /// Whether Python has anything to serve.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        !self.modules.is_empty() || self.socket.is_some()
+    }
+}
+
 pub(super) fn read(reader: &mut Reader<'_>, modules: Vec<String>) -> Result<PythonSection, Noted> {
     let (interpreter, path) = (reader.read(&INTERPRETER), reader.read(&PATH));
     let (workers, threads) = (reader.read(&WORKERS), reader.read(&THREADS));
     let (worker_memory, tracebacks) = (reader.read(&WORKER_MEMORY), reader.read(&TRACEBACKS));
+    let (socket, config_files) = (reader.read(&SOCKET), reader.read(&CONFIG_FILES));
+    let (socket, interpreter, path, config_files) = (socket?, interpreter?, path?, config_files?);
+    check_place(reader, socket.as_deref(), &interpreter, &path, &config_files)?;
     let count = |value: i64| usize::try_from(value).map_err(|_| Noted);
     Ok(PythonSection {
         modules,
-        interpreter: interpreter?,
+        interpreter,
+        socket,
+        config_files,
         workers: workers?.map(count).transpose()?,
         threads: threads?.map(count).transpose()?,
         worker_memory: worker_memory?.map(i64::unsigned_abs),
-        path: path?.unwrap_or_default().into_iter().map(PathBuf::from).collect(),
+        path: path.unwrap_or_default().into_iter().map(PathBuf::from).collect(),
         tracebacks: tracebacks?,
         logging_config: None,
     })
+}
+
+/// What is about a host that the server starts does not go together with one that it does not.
+fn check_place(
+    reader: &mut Reader<'_>,
+    socket: Option<&std::path::Path>,
+    interpreter: &Option<PathBuf>,
+    path: &Option<Vec<String>>,
+    config_files: &Option<Vec<String>>,
+) -> Result<(), Noted> {
+    let Some(socket) = socket else {
+        return match config_files {
+            Some(_) => {
+                let problem = "is about a host in another container, and python.socket is not set";
+                let fix = "set python.socket, or give the files to the server with --config";
+                Err(reader.refuse(CONFIG_FILES.name, problem, fix))
+            }
+            None => Ok(()),
+        };
+    };
+    let length = socket.as_os_str().len();
+    if length > LONGEST_SOCKET {
+        let problem = format!("has {length} bytes, and the path of a socket {LONGEST_SOCKET} at most");
+        return Err(reader.refuse(SOCKET.name, problem, "choose a shorter path"));
+    }
+    let theirs = [(INTERPRETER.name, interpreter.is_some()), (PATH.name, path.is_some())];
+    let mut written = theirs.into_iter().filter(|(_, written)| *written);
+    let refused = written.next().map(|(name, _)| {
+        let problem = "has no effect with python.socket, where the host brings its own Python";
+        let fix = format!("remove {name}, and set it up in the host's container");
+        reader.refuse(name, problem, fix)
+    });
+    refused.map_or(Ok(()), Err)
 }

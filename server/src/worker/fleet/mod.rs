@@ -177,7 +177,11 @@ impl Fleet {
     pub(super) fn on(&mut self, event: Event, now: Instant) -> Vec<Action> {
         let mut actions = Vec::new();
         match event {
-            Event::HostUp => self.host = Host::Up { since: now },
+            Event::HostUp => {
+                self.host = Host::Up { since: now };
+                // What failed with another host may go well with this one.
+                self.places.fill(Retry::default());
+            }
             Event::HostDown => self.host_down(now),
             Event::Arrived(worker) => {
                 if self.enter(worker, State::Starting, State::Loading, now) {

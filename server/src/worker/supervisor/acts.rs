@@ -10,8 +10,11 @@ impl Supervisor {
     pub(super) fn act(&mut self, state: &mut State, action: Action) -> Option<Event> {
         match action {
             Action::StartHost => {
-                state.hosts += 1;
-                self.keeper.start_one();
+                // Another container's comes by itself.
+                if let Some(keeper) = &self.keeper {
+                    state.hosts += 1;
+                    keeper.start_one();
+                }
             }
             Action::Start { worker, place } => {
                 let key = format!("{:032x}", rand::random::<u128>());

@@ -87,6 +87,7 @@ impl Supervisor {
         let Loaded {
             functions,
             versions,
+            ignored,
             memory,
         } = loaded;
         let json_versions = serde_json::to_value(versions).unwrap_or_default();
@@ -100,6 +101,10 @@ impl Supervisor {
         );
         match &state.listed {
             None => {
+                if !ignored.is_empty() {
+                    let advice = "these settings of the image are the server's business: set them in its configuration";
+                    tracing::warn!(settings = ignored.join(", "), advice, "python_image_settings_ignored");
+                }
                 self.sizes.worker(memory);
                 state.fleet.resize(self.sizes.bounds());
                 let (workers, threads) = (self.sizes.bounds().places, self.sizes.threads());
@@ -124,8 +129,12 @@ impl Supervisor {
         }
     }
 
-    /// Says how the start went, if nobody did before.
+    /// Says how the start went, if nobody did before. What fails in another container may be mended there, while this
+    /// server stays: it ends nothing.
     pub(super) fn decide(&mut self, outcome: Result<Vec<Listed>, PythonError>) {
+        if outcome.is_err() && self.keeper.is_none() {
+            return;
+        }
         if let Some(first) = self.first.take() {
             let _ = first.send(outcome);
         }

@@ -1,5 +1,9 @@
 //! What modules say of their health: one that is not well in any worker is not well.
+//!
+//! Only a restart helps a module, so whoever can be restarted for it is told: this server by its `/live`, or the host by
+//! the probe of its own container.
 
+use super::super::wire::ToHost;
 use super::{State, Supervisor};
 
 impl Supervisor {
@@ -14,6 +18,12 @@ impl Supervisor {
     }
 
     pub(super) fn show_health(&self, state: &State) {
+        if self.keeper.is_none() {
+            let ailing = state.ailing.iter().filter(|(_, workers)| !workers.is_empty());
+            let ailing = ailing.map(|(module, _)| module.as_str()).collect();
+            state.tell_host(&ToHost::Health { ailing });
+            return;
+        }
         let Some(health) = &self.health else { return };
         for (module, ailing) in &state.ailing {
             let module = health.module(module);

@@ -30,10 +30,15 @@ use crate::telemetry::Metrics;
 /// How long workers, and then the host, may take to end with the server.
 const FAREWELL: Duration = Duration::from_secs(12);
 
+/// After how long it is said that no host has come, and how often it is said again.
+const FIRST_REMINDER: Duration = Duration::from_secs(10);
+const REMINDER: Duration = Duration::from_mins(1);
+
 pub(super) struct Supervisor {
     pub(super) shared: Arc<Shared>,
     pub(super) view: Arc<Mutex<View>>,
-    pub(super) keeper: Keeper,
+    /// Starts the host; `None` where another container does.
+    pub(super) keeper: Option<Keeper>,
     pub(super) sizes: Sizes,
     /// What workers are told to load, by the number of threads they shall have.
     pub(super) brief: Value,
@@ -60,6 +65,8 @@ struct State {
     listed: Option<Vec<Listed>>,
     /// Workers in which a module is not well.
     ailing: BTreeMap<String, BTreeSet<u64>>,
+    /// When to say that no host is there.
+    remind: Instant,
     tasks: JoinSet<()>,
 }
 
@@ -76,6 +83,7 @@ impl Supervisor {
             broken: HashMap::new(),
             listed: None,
             ailing: BTreeMap::new(),
+            remind: Instant::now() + FIRST_REMINDER,
             tasks: JoinSet::new(),
         };
         self.feed(&mut state, Event::Tick);
@@ -87,6 +95,12 @@ impl Supervisor {
                 Some(heard) = self.heard.recv() => self.hear(&mut state, heard),
                 Some(order) = self.orders.recv() => Self::obey(&mut state, order),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => Some(Event::Tick),
+                () = sleep_until(state.remind), if self.keeper.is_none() && state.host.is_none() => {
+                    state.remind = Instant::now() + REMINDER;
+                    let advice = "start the Python host in its container, with the socket that python.socket says";
+                    tracing::warn!(advice, "python_host_awaited");
+                    None
+                }
                 Some(_) = state.tasks.join_next() => None,
             };
             if let Some(event) = event {
@@ -115,12 +129,15 @@ impl Supervisor {
         }
         // The host ends when its connection does.
         drop(state);
-        while self.keeper.process().id().is_some() {
+        let Some(process) = self.keeper.as_ref().map(Keeper::process) else {
+            return;
+        };
+        while process.id().is_some() {
             tokio::select! {
                 heard = self.heard.recv() => if let Some(Heard::HostEnded(_)) = heard {
                     return;
                 },
-                () = sleep_until(until) => return self.keeper.process().kill(),
+                () = sleep_until(until) => return process.kill(),
             }
         }
     }

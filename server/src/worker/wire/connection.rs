@@ -1,15 +1,17 @@
 //! The socket: packets go and come whole, each with one descriptor at most.
 
 use std::cell::RefCell;
+use std::fs::{self, Permissions};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, listen, recvmsg,
-    sendmsg, socket_with, sockopt,
+    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect, listen,
+    recvmsg, sendmsg, socket_with, sockopt,
 };
 use serde::Serialize;
 use tokio::io::unix::AsyncFd;
@@ -19,6 +21,9 @@ use super::mapped;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1_024;
+
+/// What the kernel says of a socket of another type.
+const PROTOTYPE: i32 = rustix::io::Errno::PROTOTYPE.raw_os_error();
 
 const FLAGS: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 
@@ -43,12 +48,29 @@ pub(in crate::worker) struct Connection(AsyncFd<OwnedFd>);
 pub(in crate::worker) struct Listener(AsyncFd<OwnedFd>);
 
 impl Listener {
-    /// Listens on a path that nobody else listens on.
-    pub(in crate::worker) fn bind(path: &Path) -> io::Result<Self> {
+    /// Listens on a path that nobody else listens on, for those whom the file mode lets.
+    pub(in crate::worker) fn bind(path: &Path, mode: u32) -> io::Result<Self> {
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, FLAGS, None)?;
         bind(&socket, &SocketAddrUnix::new(path)?)?;
+        // Before anybody can connect, which takes one who listens.
+        fs::set_permissions(path, Permissions::from_mode(mode))?;
         listen(&socket, BACKLOG)?;
         Ok(Self(watched(socket)?))
+    }
+
+    /// Whether somebody listens on a path.
+    pub(in crate::worker) fn is_taken(path: &Path) -> io::Result<bool> {
+        let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, FLAGS, None)?;
+        match connect(&socket, &SocketAddrUnix::new(path)?).map_err(io::Error::from) {
+            Ok(()) => Ok(true),
+            Err(error) => match error.kind() {
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Ok(false),
+                // Its queue is full, or it speaks another way.
+                io::ErrorKind::WouldBlock => Ok(true),
+                _ if error.raw_os_error() == Some(PROTOTYPE) => Ok(true),
+                _ => Err(error),
+            },
+        }
     }
 
     /// The next connection.
@@ -189,7 +211,7 @@ mod tests {
     async fn pair() -> (Connection, Connection) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
-        let listener = Listener::bind(&path).unwrap();
+        let listener = Listener::bind(&path, 0o600).unwrap();
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, FLAGS, None).unwrap();
         rustix::net::connect(&socket, &SocketAddrUnix::new(&path).unwrap()).unwrap();
         (listener.accept().await.unwrap(), Connection(watched(socket).unwrap()))

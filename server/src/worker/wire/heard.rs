@@ -97,6 +97,9 @@ pub(in crate::worker) struct Loaded {
     pub(in crate::worker) functions: Vec<Listed>,
     #[serde(default)]
     pub(in crate::worker) versions: BTreeMap<String, Option<String>>,
+    /// Settings of the image that are the server's business, and not followed.
+    #[serde(default)]
+    pub(in crate::worker) ignored: Vec<String>,
     /// Bytes that the worker has in use.
     pub(in crate::worker) memory: Option<u64>,
 }

@@ -7,8 +7,23 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
 pub(in crate::worker) enum ToHost<'a> {
-    Start { worker: u64, key: &'a str, slot: usize },
-    Kill { worker: u64, signal: Signal },
+    Start {
+        worker: u64,
+        key: &'a str,
+        slot: usize,
+    },
+    Kill {
+        worker: u64,
+        signal: Signal,
+    },
+    /// Modules that are not well by their own account, in any worker.
+    Health {
+        ailing: Vec<&'a str>,
+    },
+    /// It cannot be the host here.
+    Refused {
+        message: &'a str,
+    },
 }
 
 /// Signals that workers are sent.

@@ -198,6 +198,31 @@ fn impossible_settings_are_refused(#[case] server: &str, #[case] settings: &[&st
     assert_eq!(keys, settings);
 }
 
+#[rstest]
+#[case("interpreter = '/python'", "interpreter")]
+#[case("path = ['/src']", "path")]
+fn a_host_in_another_container_has_its_own_python(#[case] setting: &str, #[case] name: &str) {
+    let told = mistakes(&format!("[python]\nsocket = '/run/python.sock'\n{setting}"));
+    assert!(
+        told[0].starts_with(&format!("python.{name} =")) && told[0].contains("python.socket"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn sockets_have_paths_that_the_kernel_takes_and_files_of_an_image_need_one() {
+    let section = config("[python]\nsocket = '/run/python.sock'\nconfig_files = '/config/a.toml'").python;
+    assert!(section.serves() && section.modules.is_empty());
+    assert_eq!(section.config_files, Some(vec!["/config/a.toml".to_owned()]));
+    let told = mistakes(&format!("[python]\nsocket = '/{}'", "x".repeat(107)));
+    assert!(
+        told[0].contains("has 108 bytes, and the path of a socket 107 at most"),
+        "{told:?}"
+    );
+    let told = mistakes("[python]\nconfig_files = ['/config/a.toml']");
+    assert!(told[0].contains("python.socket is not set"), "{told:?}");
+}
+
 #[test]
 fn limits_of_a_function_are_found_in_any_case() {
     let (config, _) = resolved(

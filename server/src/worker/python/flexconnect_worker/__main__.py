@@ -28,10 +28,12 @@ def main() -> None:
     part, arguments = sys.argv[1:2], sys.argv[2:]
     if part == ["host"]:
         run = importlib.import_module(f"{_NAME}.host.main").main
+    elif part == ["live"]:
+        run = importlib.import_module(f"{_NAME}.host.main").live_main
     elif part == ["worker"]:
         run = importlib.import_module(f"{_NAME}.worker.main").main
     else:
-        sys.exit("usage: flexconnect_worker host --socket PATH [--once]")
+        sys.exit("usage: python3 -I FOLDER/flexconnect_worker {host,live} [--socket PATH]")
     run(arguments)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+MARK = "FLEXCONNECT_WORKER"
+"""The variable by which all that comes from a worker is known: the host's own mark, a stop, the worker's number."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -32,17 +34,30 @@ def children() -> list[int]:
     """The processes whose parent is this one."""
     mine = str(os.getpid())
     found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
+    for pid in processes():
         try:
-            stat = (entry / "stat").read_text()
+            stat = Path(f"/proc/{pid}/stat").read_text()
         except OSError:
             continue
         # The name, in brackets, may hold anything; the state and the parent follow the last bracket.
         if stat.rpartition(")")[2].split()[1] == mine:
-            found.append(int(entry.name))
+            found.append(pid)
     return found
+
+
+def processes() -> list[int]:
+    """All processes that this one can see."""
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def mark(pid: int) -> str | None:
+    """The mark that a process was started with; none when it has none, or may not be looked at."""
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    start = f"{MARK}=".encode()
+    return next((variable[len(start) :].decode() for variable in variables if variable.startswith(start)), None)
 
 
 def resident(pid: int) -> int:

@@ -10,13 +10,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from flexconnect_worker import kernel
 from flexconnect_worker.host.lines import Lines
 from flexconnect_worker.host.memory import Gauge
 
 _FOLDER = Path(__file__).resolve().parent.parent
 _CHUNK = 65_536
 _BURST = 1 << 20
-_MARK = "FLEXCONNECT_WORKER"
 _PER_SECOND = 1 << 18
 
 
@@ -78,8 +78,9 @@ class Stream:
 class Child:
     """A started worker process, the leader of a session and so of a process group of its own."""
 
-    def __init__(self, worker: int, key: str, slot: int, socket: str) -> None:
+    def __init__(self, worker: int, key: str, slot: int, socket: str, mark: str) -> None:
         self.worker = worker
+        self._mark = f"{mark}.{worker}"
         self.gauge = Gauge()
         with contextlib.ExitStack() as inherited:
             pipes = {}
@@ -94,7 +95,7 @@ class Child:
                     stdout=pipes["stdout"][1],
                     stderr=pipes["stderr"][1],
                     start_new_session=True,
-                    env={**os.environ, _MARK: str(worker)},
+                    env={**os.environ, kernel.MARK: self._mark},
                 )
             except BaseException:
                 for reading, _ in pipes.values():
@@ -112,10 +113,7 @@ class Child:
 
     def left(self, pid: int) -> bool:
         """Whether a process comes from this worker, by the environment that it was given."""
-        try:
-            return f"{_MARK}={self.worker}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        except OSError:
-            return False
+        return kernel.mark(pid) == self._mark
 
     def close(self) -> None:
         """Ends what is left of the group, to be called before the worker is reaped: until then its number is taken."""

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from flexconnect_worker import kernel
 from flexconnect_worker.host import memory
 from flexconnect_worker.host.child import Child, Stream
-from flexconnect_worker.host.link import Link
+from flexconnect_worker.host.link import Link, Refused
+from flexconnect_worker.host.live import Signs
 from flexconnect_worker.host.watch import Watch
 from flexconnect_worker.packet import Head, Malformed
 
@@ -18,9 +19,10 @@ _SIGNALS = {"TERM": signal.SIGTERM, "KILL": signal.SIGKILL, "ABRT": signal.SIGAB
 class House:
     """All worker processes of one connection to the server."""
 
-    def __init__(self, link: Link, socket: str, watch: Watch) -> None:
+    def __init__(self, link: Link, socket: str, watch: Watch, signs: Signs | None) -> None:
         self._link = link
         self._watch = watch
+        self._signs = signs
         self._socket = socket
         self._workers: dict[int, Child] = {}
         self._processes: dict[int, Child] = {}
@@ -49,6 +51,11 @@ class House:
                 child = self._workers.get(int(head["worker"]))
                 if child is not None:
                     child.signal(_SIGNALS[head["signal"]])
+            elif head["op"] == "health":
+                if self._signs is not None:
+                    self._signs.ailing([str(module) for module in head["ailing"]])
+            elif head["op"] == "refused":
+                raise Refused(str(head["message"]))
         except (KeyError, TypeError, ValueError) as error:
             raise Malformed(f"'{head['op']}' has a field that is missing or wrong: {error}") from error
 
@@ -112,7 +119,7 @@ class House:
         if worker in self._workers:
             raise Malformed(f"worker {worker} is there already")
         try:
-            child = Child(worker, key, slot, self._socket)
+            child = Child(worker, key, slot, self._socket, self._watch.mark)
         except (OSError, ValueError) as error:
             self._link.send({"op": "failed", "worker": worker, "message": f"a worker cannot be started: {error}"})
             return

@@ -8,6 +8,10 @@ from flexconnect_worker import packet
 _MOST_WAITING = 1 << 20
 
 
+class Refused(Exception):  # noqa: N818
+    """The server wants another host, or none: the text says why."""
+
+
 class Link:
     """Sends packets when the server takes them, in order; output is refused while too much waits."""
 

@@ -1,4 +1,4 @@
-"""Connects to the server and serves it until either of the two ends."""
+"""Starts worker processes as the server says and tells it how they are: as its child, or in another container."""
 
 import argparse
 import contextlib
@@ -11,48 +11,24 @@ import time
 from typing import NoReturn
 
 from flexconnect_worker import PROTOCOL, kernel, packet
-from flexconnect_worker.host import memory
+from flexconnect_worker.host import live, memory
 from flexconnect_worker.host.child import Child, Stream
 from flexconnect_worker.host.house import House
-from flexconnect_worker.host.link import Link
+from flexconnect_worker.host.link import Link, Refused
+from flexconnect_worker.host.signals import Signals, Told
 from flexconnect_worker.host.watch import Watch
+from flexconnect_worker.host.way import Way
 
 _TICK = 1.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _GRACE = 5.0
-_CONNECT_ONCE = 10.0
-
-
-class _Told(Exception):  # noqa: N818
-    """Somebody told this process to end."""
-
-
-class _Signals:
-    """Signals as something to wait for."""
-
-    def __init__(self, ends: set[signal.Signals]) -> None:
-        self.descriptor, writing = os.pipe()
-        for end in (self.descriptor, writing):
-            os.set_blocking(end, False)
-        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        self._ends = ends
-        self.told = False
-        for number in (signal.SIGCHLD, *ends):
-            signal.signal(number, lambda *_: None)
-
-    def take(self) -> bool:
-        """Whether one of those that end this process has come now; `told` remembers it."""
-        with contextlib.suppress(BlockingIOError):
-            if any(number in self._ends for number in os.read(self.descriptor, 4096)):
-                self.told = True
-                return True
-        return False
+_LONG = 10.0
+_SOCKET = "/run/flexconnect/python.sock"
 
 
 def main(arguments: list[str]) -> NoReturn:
     """Serves until told to end; the exit code is 0 for an end in order."""
     parser = argparse.ArgumentParser("flexconnect_worker host", description=__doc__)
-    parser.add_argument("--socket", required=True, help="the server's socket")
+    parser.add_argument("--socket", default=_SOCKET, help="what python.socket of the server says (%(default)s)")
     parser.add_argument("--once", action="store_true", help="end with the server, as its child does")
     options = parser.parse_args(arguments)
     # A terminal's interrupt goes to the server as well, which still has calls to finish.
@@ -60,43 +36,51 @@ def main(arguments: list[str]) -> NoReturn:
     if options.once:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     watch = Watch()
-    signals = _Signals(ends)
+    signals = Signals(ends)
     with contextlib.suppress(OSError):
         kernel.adopt_orphans()
+    signs = None if options.once else live.Signs(options.socket)
     try:
-        while not signals.told:
-            _serve(_connect(options.socket, signals, options.once), options.socket, signals, watch)
-            if options.once:
-                break
-    except _Told:
+        _run(Way(options.socket, signals, signs, once=options.once), watch)
+    except Told:
         pass
     except packet.Malformed as error:
         sys.exit(f"the server and this host do not understand each other: {error}")
     finally:
+        if signs is not None:
+            signs.take_away()
         watch.close()
     sys.exit(0)
 
 
-def _connect(path: str, signals: _Signals, once: bool) -> Link:
-    pause, began = _FIRST_PAUSE, time.monotonic()
-    while True:
+def live_main(arguments: list[str]) -> NoReturn:
+    """Ends with 0 when the host of this container is well, for a liveness probe."""
+    parser = argparse.ArgumentParser("flexconnect_worker live", description=live_main.__doc__)
+    parser.add_argument("--socket", default=_SOCKET, help="the one that the host was given (%(default)s)")
+    sys.exit(live.why_not(parser.parse_args(arguments).socket))
+
+
+def _run(way: Way, watch: Watch) -> None:
+    """One server after the other."""
+    while not way.signals.told:
+        link = way.find()
+        began = time.monotonic()
         try:
-            return Link(packet.connect(path))
-        except OSError as error:
-            if once and time.monotonic() - began > _CONNECT_ONCE:
-                sys.exit(f"the server does not answer on {path}: {error}")
-        with selectors.DefaultSelector() as selector:
-            selector.register(signals.descriptor, selectors.EVENT_READ)
-            selector.select(pause)
-        if signals.take():
-            raise _Told
-        _reap_strangers()
-        pause = min(pause * 2, _LONGEST_PAUSE)
+            _serve(link, way, watch)
+        except Refused as refused:
+            way.say(f"the server wants no host: {refused}")
+            way.wait_long()
+            continue
+        if way.once:
+            return
+        way.say("the server has ended; its workers are gone, and the next server is waited for")
+        if time.monotonic() - began < _LONG:
+            way.wait()
 
 
-def _serve(link: Link, path: str, signals: _Signals, watch: Watch) -> None:
-    """Until the server ends; `_Told` when this process was told to end. No process is left then."""
-    house = House(link, path, watch)
+def _serve(link: Link, way: Way, watch: Watch) -> None:
+    """Until the server ends; `Told` when this process was told to end. No process is left then."""
+    house = House(link, way.path, watch, way.signs)
     try:
         link.send(
             {
@@ -108,7 +92,7 @@ def _serve(link: Link, path: str, signals: _Signals, watch: Watch) -> None:
                 "memory": memory.allowed(),
             }
         )
-        _loop(link, house, signals)
+        _loop(link, house, way)
     except packet.Ended:
         pass
     finally:
@@ -116,12 +100,12 @@ def _serve(link: Link, path: str, signals: _Signals, watch: Watch) -> None:
         link.close()
 
 
-def _loop(link: Link, house: House, signals: _Signals) -> None:
-    tick = time.monotonic() + _TICK
+def _loop(link: Link, house: House, way: Way) -> None:
+    tick = time.monotonic()
     last: float | None = None
     while last is None or (not house.empty and time.monotonic() < last):
-        ready = _wait(link, house, signals, max(0.0, min(tick, last or tick) - time.monotonic()))
-        if signals.take():
+        ready = _wait(link, house, way.signals, max(0.0, min(tick, last or tick) - time.monotonic()))
+        if way.signals.take():
             if last is not None:
                 break
             last = time.monotonic() + _GRACE
@@ -134,11 +118,12 @@ def _loop(link: Link, house: House, signals: _Signals) -> None:
             house.obey(head)
         if time.monotonic() >= tick:
             house.measure()
+            way.live()
             tick = time.monotonic() + _TICK
-    raise _Told
+    raise Told
 
 
-def _wait(link: Link, house: House, signals: _Signals, seconds: float) -> list[tuple[Child, Stream]]:
+def _wait(link: Link, house: House, signals: Signals, seconds: float) -> list[tuple[Child, Stream]]:
     with selectors.PollSelector() as selector:
         selector.register(signals.descriptor, selectors.EVENT_READ)
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.waits else 0)
@@ -147,9 +132,3 @@ def _wait(link: Link, house: House, signals: _Signals, seconds: float) -> list[t
             if pair[1].descriptor is not None:
                 selector.register(pair[1].descriptor, selectors.EVENT_READ, pair)
         return [key.data for key, _ in selector.select(seconds) if key.data is not None]
-
-
-def _reap_strangers() -> None:
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass

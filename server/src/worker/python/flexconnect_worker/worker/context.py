@@ -14,8 +14,7 @@ from gooddata_flight_server.tasks.thread_task_executor import ThreadTaskExecutor
 from pyarrow import flight
 
 from flexconnect_worker.packet import Head
-
-_PREFIX = "GOODDATA_FLIGHT"
+from flexconnect_worker.worker.image import PREFIX, Image
 
 
 class Health(ServerHealthMonitor):
@@ -72,10 +71,10 @@ class Executor(TaskExecutor):
         return self._made
 
 
-def make(load: Head, tell: Callable[[str, str], None]) -> ServerContext:
+def make(load: Head, image: Image | None, tell: Callable[[str, str], None]) -> ServerContext:
     """The context for what a `load` packet says; `tell` is called with a module's name and its health."""
     config = _config(load.get("server") or {})
-    settings = _settings(load.get("files") or [], load.get("settings") or {})
+    settings = _settings(image, load.get("settings") or {})
     parts = {
         "settings": settings,
         "config": config,
@@ -87,11 +86,12 @@ def make(load: Head, tell: Callable[[str, str], None]) -> ServerContext:
     return ServerContext(**{name: part for name, part in parts.items() if name in known})
 
 
-def _settings(files: list[str], sent: dict[str, Any]) -> Dynaconf:
-    # Without files of this image's own, what was sent is all there is: the server read files and environment already,
-    # by rules that do not stop at what the vendor's reader stumbles over.
-    loaders = ["dynaconf.loaders.env_loader"] if files else []
-    settings = Dynaconf(settings_files=files, envvar_prefix=_PREFIX, environments=False, loaders=loaders)
+def _settings(image: Image | None, sent: dict[str, Any]) -> Dynaconf:
+    # Without an image of its own, what was sent is all there is: the server read files and environment already, by
+    # rules that do not stop at what the vendor's reader stumbles over.
+    settings = (
+        image.settings if image else Dynaconf(settings_files=[], envvar_prefix=PREFIX, environments=False, loaders=[])
+    )
     for section, value in sent.items():
         here = settings.get(section)
         merged = _merged(here, value) if isinstance(value, dict) and isinstance(here, dict) else value

@@ -49,13 +49,21 @@ def load(about: Head, journal: Journal, tell_health: Callable[[str, str], None])
     """The functions by name; raises whatever their modules raise."""
     from gooddata_flexconnect.function.function_registry import FlexConnectFunctionRegistry  # noqa: PLC0415
 
-    from flexconnect_worker.worker import context, logs, tracing  # noqa: PLC0415
+    from flexconnect_worker.worker import context, image, logs, tracing  # noqa: PLC0415
 
     _set_up_logs(logs, journal, about.get("logging") or {})
     logs.set_up_structlog((about.get("server") or {}).get("log_event_key_name") or "event")
-    made = context.make(about, tell_health)
+    own = image.of(about)
+    made = context.make(about, own, tell_health)
     tracing.set_up(made.config.otel_config)
-    return FlexConnectFunctionRegistry().load(made, about.get("modules") or []).functions
+    modules = about.get("modules") or []
+    if own is not None:
+        about["ignored"] = own.ignored
+        about["modules"] = modules = modules or own.modules
+        if not modules:
+            files = ", ".join(about["files"])
+            raise Unloadable(f"no functions are configured, neither for the server nor in this image ({files})")
+    return FlexConnectFunctionRegistry().load(made, modules).functions
 
 
 def words(error: BaseException) -> str:
@@ -83,9 +91,10 @@ def advice(error: BaseException, modules: list[str]) -> str | None:
     return "set PYTHONPATH, or python.path in the configuration, to the folder that it is in"
 
 
-def listing(functions: dict[str, Any]) -> Head:
-    """What the server has to know about the functions."""
+def listing(functions: dict[str, Any], about: Head) -> Head:
+    """What the server has to know about the functions that were loaded."""
     return {
+        "ignored": about.get("ignored", []),
         "functions": [
             {
                 "name": name,

@@ -96,7 +96,7 @@ class Post:
             self._functions = functions.load(about, self._journal, self._tell_health)
             # What calls need is there before the first of them, which would wait for it.
             importlib.import_module("flexconnect_worker.worker.slot")
-            body = dumps(functions.listing(self._functions))
+            body = dumps(functions.listing(self._functions, about))
         except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit included
             self._give_up(error, about.get("modules") or [])
         # What modules made while they loaded stays as long as the process: no collection has to look at it.

@@ -1,0 +1,84 @@
+"""A host in a container of its own: it waits for servers, says what is in its way, and shows whether it is well."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from harness.server import PACKAGE, PATIENCE, PYTHON, Server
+
+
+def _command(part: str, socket: Path) -> list[str]:
+    return [PYTHON, "-I", str(PACKAGE), part, "--socket", str(socket)]
+
+
+def _live(socket: Path) -> tuple[int, str]:
+    asked = subprocess.run(_command("live", socket), capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return asked.returncode, asked.stderr
+
+
+def test_a_host_says_what_is_in_its_way_and_waits(tmp_path: Path) -> None:
+    folder = tmp_path / "volume"
+    socket = folder / "server.sock"
+    host = subprocess.Popen(_command("host", socket), stderr=subprocess.PIPE, text=True)
+    try:
+        assert host.stderr is not None
+        line = host.stderr.readline()
+        assert line.startswith(f"flexconnect host: no server on {socket}: the folder {folder} is not there: mount")
+        assert _live(socket)[0] == 1
+        folder.mkdir()
+        assert "No such file" in host.stderr.readline()
+        with Server(folder, once=False) as server:
+            server.meet_host()
+            assert "a server is there" in host.stderr.readline()
+            assert _live(socket) == (0, "")
+        assert "its workers are gone" in host.stderr.readline()
+        host.send_signal(signal.SIGTERM)
+        assert host.wait(PATIENCE) == 0
+        assert _live(socket)[0] == 1
+    finally:
+        host.kill()
+        host.wait()
+
+
+def test_a_host_that_is_refused_says_why_and_lives(tmp_path: Path) -> None:
+    with Server(tmp_path, once=False) as server:
+        host = subprocess.Popen(_command("host", server.path), stderr=subprocess.PIPE, text=True)
+        server.process = host
+        server.meet_host()
+        assert host.stderr is not None
+        assert "a server is there" in host.stderr.readline()
+        server.host.send("refused", message="the server has one already")
+        assert host.stderr.readline() == "flexconnect host: the server wants no host: the server has one already\n"
+        server.meet_host()
+        server.start_worker()
+
+
+def test_modules_that_are_not_well_fail_the_probe(tmp_path: Path) -> None:
+    with Server(tmp_path, once=False) as server:
+        server.start_host()
+        server.host.send("health", ailing=["sales.database"])
+        server.ready("plain")
+        assert _live(server.path) == (1, "not well by their own account: sales.database\n")
+        server.host.send("health", ailing=[])
+        server.ready("plain")
+        assert _live(server.path) == (0, "")
+
+
+def test_a_host_that_does_not_move_fails_the_probe(tmp_path: Path) -> None:
+    socket = tmp_path / "server.sock"
+    sign = tmp_path / "server.sock.live"
+    sign.touch()
+    assert _live(socket) == (0, "")
+    os.utime(sign, (1, 1))
+    code, words = _live(socket)
+    assert code == 1
+    assert words.startswith("the host has not moved for ")
+
+
+def test_a_path_that_no_socket_can_have_ends_the_host() -> None:
+    asked = subprocess.run(
+        _command("host", Path("/", "x" * 120)), capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert asked.returncode == 1
+    assert asked.stderr.startswith("the path of a socket has 107 bytes at most, and this one has 121: /x")
