@@ -13,8 +13,15 @@ def _command(part: str, socket: Path) -> list[str]:
 
 
 def _live(socket: Path) -> tuple[int, str]:
-    asked = subprocess.run(_command("live", socket), capture_output=True, text=True, timeout=PATIENCE, check=False)
+    asked = _run("live", socket)
     return asked.returncode, asked.stderr
+
+
+def _run(part: str, socket: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | variables
+    return subprocess.run(
+        _command(part, socket), capture_output=True, text=True, timeout=PATIENCE, check=False, env=environment
+    )
 
 
 def test_a_host_says_what_is_in_its_way_and_waits(tmp_path: Path) -> None:
@@ -25,7 +32,7 @@ def test_a_host_says_what_is_in_its_way_and_waits(tmp_path: Path) -> None:
         assert host.stderr is not None
         line = host.stderr.readline()
         assert line.startswith(f"flexconnect host: no server on {socket}: the folder {folder} is not there: mount")
-        assert _live(socket)[0] == 1
+        assert _live(socket) == (0, ""), "who waits is well"
         folder.mkdir()
         assert "No such file" in host.stderr.readline()
         with Server(folder, once=False) as server:
@@ -67,18 +74,20 @@ def test_modules_that_are_not_well_fail_the_probe(tmp_path: Path) -> None:
 
 def test_a_host_that_does_not_move_fails_the_probe(tmp_path: Path) -> None:
     socket = tmp_path / "server.sock"
-    sign = tmp_path / "server.sock.live"
-    sign.touch()
-    assert _live(socket) == (0, "")
+    variables = {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(_command("host", socket), env=os.environ | variables, stderr=subprocess.PIPE) as host:
+        assert host.stderr is not None
+        host.stderr.readline()
+        assert _run("live", socket, **variables).returncode == 0
+        host.kill()
+    (sign,) = tmp_path.glob("flexconnect-host-*.live")
     os.utime(sign, (1, 1))
-    code, words = _live(socket)
-    assert code == 1
-    assert words.startswith("the host has not moved for ")
+    asked = _run("live", socket, **variables)
+    assert asked.returncode == 1
+    assert asked.stderr.startswith("the host has not moved for ")
 
 
 def test_a_path_that_no_socket_can_have_ends_the_host() -> None:
-    asked = subprocess.run(
-        _command("host", Path("/", "x" * 120)), capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
-    assert asked.returncode == 1
-    assert asked.stderr.startswith("the path of a socket has 107 bytes at most, and this one has 121: /x")
+    ended = _run("host", Path("/", "x" * 120))
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("the path of a socket has 107 bytes at most, and this one has 121: /x")

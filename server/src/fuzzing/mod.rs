@@ -11,6 +11,7 @@ mod server;
 mod settings;
 mod tables;
 mod tokens;
+mod workers;
 
 pub use client::client;
 pub use requests::{command, context};
@@ -18,6 +19,7 @@ pub use server::{call, connection, request};
 pub use settings::{document, variables};
 pub use tables::{table, upload};
 pub use tokens::{headers, jwt};
+pub use workers::worker;
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;

@@ -160,6 +160,14 @@ impl<S> Floor<S> {
         Asked::Later(given)
     }
 
+    /// A slot that a worker has opened. It is given back when nobody asked for it: each is a descriptor of the server.
+    pub(super) fn opened(&mut self, worker: u64, slot: S) -> Option<S> {
+        match self.desk(worker) {
+            Some(desk) if desk.slots() < desk.wanted => self.arrive(worker, slot),
+            Some(_) | None => Some(slot),
+        }
+    }
+
     /// A slot is there, or free again: it goes to who waits for it. One of a worker that is gone is given back.
     pub(super) fn arrive(&mut self, worker: u64, slot: S) -> Option<S> {
         let limit = self.calls;
@@ -289,6 +297,11 @@ impl<S> Desk<S> {
         })
     }
 
+    /// Those that are there: in use, or free.
+    fn slots(&self) -> usize {
+        self.free.len() + self.calls + self.spells + self.left
+    }
+
     const fn is_idle(&self) -> bool {
         self.calls == 0 && self.spells == 0 && self.left == 0 && self.streams == 0
     }
@@ -336,6 +349,19 @@ mod tests {
         assert_eq!(floor.arrive(2, "2c"), None);
         assert_eq!(given.try_recv().unwrap().worker, 2);
         assert_eq!(floor.arrive(3, "x"), Some("x"), "nobody knows that worker");
+    }
+
+    #[test]
+    fn a_worker_has_no_more_slots_than_it_was_asked_for() {
+        let mut floor = Floor::new(4);
+        assert_eq!(floor.open(1).count, 2);
+        assert_eq!((floor.opened(1, "a"), floor.opened(1, "b")), (None, None));
+        assert_eq!(floor.opened(1, "c"), Some("c"));
+        assert_eq!(now(floor.ask(Use::Call)).0, 1);
+        assert_eq!(floor.opened(1, "c"), Some("c"), "those in use count");
+        assert_eq!(now(floor.ask(Use::Call)), (1, Some(Grow { worker: 1, count: 4 })));
+        assert_eq!(floor.opened(1, "c"), None);
+        assert_eq!(floor.opened(2, "x"), Some("x"));
     }
 
     #[test]

@@ -189,7 +189,7 @@ pub(super) async fn hear_worker(
     let _ = heard.send(Heard::WorkerGone(worker, gone)).await;
 }
 
-fn understand(worker: u64, packet: &Packet, shared: &Shared) -> Result<Option<Heard>, WireError> {
+pub(super) fn understand(worker: u64, packet: &Packet, shared: &Shared) -> Result<Option<Heard>, WireError> {
     Ok(match packet.read()? {
         FromWorker::Loaded => Some(Heard::Loaded(worker, packet.read_body()?)),
         FromWorker::Unloadable {

@@ -18,6 +18,8 @@ mod fleet;
 mod floor;
 mod folder;
 mod function;
+#[cfg(feature = "fuzzing")]
+mod fuzz;
 mod interpreter;
 mod keeper;
 mod links;
@@ -48,6 +50,8 @@ pub use error::PythonError;
 use floor::Floor;
 use folder::Folder;
 pub(crate) use function::PythonFunction;
+#[cfg(feature = "fuzzing")]
+pub(crate) use fuzz::packet as fuzz_packet;
 use keeper::{Keeper, Program};
 use links::{Heard, Who};
 use meeting::Meeting;

@@ -120,6 +120,7 @@ async fn pull(shared: Arc<Shared>, worker: u64, stream: u64, bring: mpsc::Unboun
     if let Err(error) = seat.send(&asked, &[]).await {
         return tell(Brought::Error(seat.fails(error).await));
     }
+    let mut batches = 0;
     loop {
         let packet = tokio::select! {
             biased;
@@ -141,8 +142,15 @@ async fn pull(shared: Arc<Shared>, worker: u64, stream: u64, bring: mpsc::Unboun
             Err(error) => return tell(Brought::Error(seat.fails(error).await)),
         };
         match packet.read::<FromSlot>() {
+            // What nobody asked for would wait here for a slow reader.
+            Ok(FromSlot::Batch) if batches == BATCHES => {
+                return tell(Brought::Error(call::unasked(seat).await));
+            }
             Ok(FromSlot::Batch) => match ipc::stream::rest(packet.body) {
-                Ok(messages) => tell(Brought::Batch(messages)),
+                Ok(messages) => {
+                    batches += 1;
+                    tell(Brought::Batch(messages));
+                }
                 // The spell goes on, and nobody hears it.
                 Err(error) => tell(Brought::Error(FunctionError::unsendable(&error))),
             },

@@ -18,7 +18,11 @@ const GROUP: u32 = 2000;
 /// through, as in an image.
 const ENTER: &str = r#"
 set -e
-stash=$1 user=$2 group=$3; shift 3
+stash=$1 user=$2 group=$3 read_only=$4; shift 4
+if [ -d "$read_only" ]; then
+    mount --bind "$read_only" "$read_only"
+    mount -o remount,bind,ro "$read_only"
+fi
 if [ -d "$HOME" ]; then
     mount --rbind "$HOME" "$stash"
     mount -t tmpfs -o mode=0755 none "$HOME"
@@ -111,6 +115,12 @@ impl Pod {
         command.args(["--mount", "--pid", "--fork", "--mount-proc"]);
         command.args(["sh", "-c", ENTER, "enter"]).arg(stash);
         command.args([user.to_string(), GROUP.to_string()]);
+        // Who connects to a socket needs not write where it is.
+        command.arg(if user == HOST {
+            self.at("socket")
+        } else {
+            PathBuf::new()
+        });
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GOODDATA_FLIGHT_") || name == "RUST_LOG")
         {
             command.env_remove(name);

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::containers::{HOST, Pod, Ports, SERVER};
-use super::harness::{call, connect, read, rows};
+use super::harness::{call, code, connect, read, rows};
 use super::started::{Started, runs};
 
 async fn serves(server: &Started) {
@@ -42,6 +42,7 @@ async fn the_whole_container_of_functions_is_killed_and_the_server_lives() {
     host.kill();
     server.until("not ready", |server| !server.is_ready());
     let error = sleeping.await.unwrap().unwrap_err();
+    assert_eq!(code(&error), 5, "COMMAND_FAILED");
     assert!(error.message().contains("ended together with all others"), "{error}");
     assert!(processes.iter().all(|process| !runs(*process)));
     assert_eq!(

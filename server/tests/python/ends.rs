@@ -5,7 +5,7 @@ use std::fs;
 use futures::future::select_all;
 
 use super::harness::{call, connect, read};
-use super::started::{Started, descendants, kill, runs};
+use super::started::{Started, command, descendants, kill, runs};
 
 async fn serves(server: &Started) {
     let mut client = connect(server.address).await;
@@ -90,6 +90,18 @@ async fn nothing_is_left_of_a_server_that_is_killed_or_ends() {
             assert_eq!(left, ["server.toml"], "the socket and the Python side are gone");
         }
         server.until("no process", |_| processes.iter().all(|process| !runs(*process)));
+        if killed {
+            let left = || {
+                let entries = fs::read_dir(server.folder.path()).unwrap().flatten();
+                entries.filter(|entry| entry.path().is_dir()).count()
+            };
+            assert_eq!(left(), 1, "it could not take its folder away");
+            let mut next = command("[flexconnect]\nfunctions = ['functions']\n", server.folder.path());
+            let next = next.args(["functions", "--config"]);
+            let listed = next.arg(server.folder.path().join("server.toml")).output().unwrap();
+            assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+            assert_eq!(left(), 0, "the next one does");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 type Door = fn(&[u8]);
 
 /// By the names of the folders in `seeds/`.
-const DOORS: [(&str, Door); 12] = [
+const DOORS: [(&str, Door); 13] = [
     ("call", fuzzing::call),
     ("client", fuzzing::client),
     ("command", fuzzing::command),
@@ -25,6 +25,7 @@ const DOORS: [(&str, Door); 12] = [
     ("table", fuzzing::table),
     ("upload", fuzzing::upload),
     ("variables", fuzzing::variables),
+    ("worker", fuzzing::worker),
 ];
 
 static DOOR: LazyLock<Door> = LazyLock::new(|| {

@@ -131,6 +131,19 @@ fn a_host_that_ends_takes_all_along_and_comes_back() {
 }
 
 #[test]
+fn what_failed_with_one_host_is_tried_at_once_with_the_next() {
+    let mut scene = Scene::serving();
+    for worker in [1, 2, 3] {
+        scene.on(Event::Exited(worker));
+        scene.pass(Duration::from_secs(2));
+        scene.on(Event::Unloadable(worker + 1));
+    }
+    scene.on(Event::Exited(4));
+    scene.on(Event::HostDown);
+    assert_eq!(scene.on(Event::HostUp), [Action::Start { worker: 5, place: 0 }]);
+}
+
+#[test]
 fn the_end_stops_all_and_starts_none() {
     let mut scene = Scene::serving();
     assert_eq!(scene.on(Event::Shutdown), [Action::Close(1), Action::Stop(1)]);

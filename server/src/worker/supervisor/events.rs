@@ -36,6 +36,9 @@ impl Supervisor {
             }
             Heard::WorkerCame(worker, connection) => {
                 state.fleet.place(worker)?;
+                if state.workers.contains_key(&worker) {
+                    return Self::broken(state, worker, "it connected twice".to_owned());
+                }
                 let connection = Arc::new(connection);
                 let line = Line::open(Arc::clone(&connection), &mut state.tasks);
                 state.workers.insert(worker, line);
@@ -77,7 +80,7 @@ impl Supervisor {
                 }
             }
             Heard::SlotCame(worker, connection) => {
-                drop(lock(&self.shared.floor).arrive(worker, connection));
+                drop(lock(&self.shared.floor).opened(worker, connection));
                 None
             }
         }

@@ -137,6 +137,13 @@ impl Connection {
     }
 }
 
+/// A connection, and its other end as it is.
+#[cfg(feature = "fuzzing")]
+pub(super) fn fuzz_pair() -> io::Result<(OwnedFd, Connection)> {
+    let (there, here) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, FLAGS, None)?;
+    Ok((there, Connection(watched(here)?)))
+}
+
 /// A socket to be woken by.
 #[expect(
     deprecated,

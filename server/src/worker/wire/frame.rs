@@ -12,6 +12,9 @@ pub(super) const LARGEST: usize = 65_536;
 /// Bytes of a body that lies in its packet.
 pub(super) const INLINE: usize = 32_768;
 
+/// Bytes of JSON in a body: far more than thousands of functions take to describe.
+const LARGEST_JSON: usize = 32 << 20;
+
 /// The length of the head.
 const PREFIX: usize = size_of::<u32>();
 
@@ -63,8 +66,14 @@ impl Packet {
         serde_json::from_slice(&self.head).map_err(Malformed::new)
     }
 
-    /// What a body of JSON says.
+    /// What a body of JSON says. Read, it takes several times the memory.
     pub(in crate::worker) fn read_body<T: DeserializeOwned>(&self) -> Result<T, Malformed> {
+        if self.body.len() > LARGEST_JSON {
+            return Err(Malformed::new(format_args!(
+                "a body of {} bytes of JSON",
+                self.body.len()
+            )));
+        }
         serde_json::from_slice(&self.body).map_err(Malformed::new)
     }
 }

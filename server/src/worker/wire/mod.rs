@@ -3,12 +3,16 @@
 
 mod connection;
 mod frame;
+#[cfg(feature = "fuzzing")]
+mod fuzz;
 mod heard;
 mod mapped;
 mod said;
 
 pub(super) use connection::{Connection, Listener, WireError};
 pub(super) use frame::{Malformed, Packet};
+#[cfg(feature = "fuzzing")]
+pub(super) use fuzz::{Along, through_a_socket};
 pub(super) use heard::{
     Ended, FromHost, FromSlot, FromWorker, Greeting, HostGreeting, Kind, Listed, Loaded, LogEvent, Raised, Started,
     StreamName,

@@ -1,11 +1,14 @@
-"""Whether the host is well, for the probe of its container: a file beside the socket, as old as the last sign of life.
+"""Whether the host is well, for the probe of its container: a file of its own, as old as the last sign of life.
 
-It is empty when all is well, and else names the modules that are not.
+It is empty when all is well, and else names the modules that are not. It lies among temporary files, since the volume
+of the socket is better not written to from where user code runs.
 """
 
 import contextlib
 import os
+import tempfile
 import time
+import zlib
 from pathlib import Path
 
 _STUCK = 30.0
@@ -15,21 +18,26 @@ class Signs:
     """What the host shows of itself."""
 
     def __init__(self, socket: str) -> None:
-        self._path = _file(socket)
-        self._ailing = ""
+        self._path = file(socket)
+        self._ailing: str | None = None
+        self.ailing([])
 
     def ailing(self, modules: list[str]) -> None:
         """Takes note of the modules that are not well."""
         self._ailing = "\n".join(modules)
-        self.show()
+        # Where it cannot be written, the probe finds none.
+        with contextlib.suppress(OSError):
+            descriptor, new = tempfile.mkstemp(prefix=f"{self._path.name}.", dir=self._path.parent)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(self._ailing)
+            Path(new).replace(self._path)
 
     def show(self) -> None:
         """Tells that all goes on; to be called every few seconds."""
-        # A folder that is not there yet, or is full, is told by who cannot connect, and by the probe.
-        with contextlib.suppress(OSError):
-            new = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-            new.write_text(self._ailing)
-            new.replace(self._path)
+        try:
+            os.utime(self._path)
+        except OSError:
+            self.ailing((self._ailing or "").splitlines())
 
     def take_away(self) -> None:
         """Shows nothing any more."""
@@ -39,7 +47,7 @@ class Signs:
 
 def why_not(socket: str) -> str | None:
     """What is wrong with the host of a socket; none when it is well."""
-    path = _file(socket)
+    path = file(socket)
     try:
         age = time.time() - path.stat().st_mtime
         ailing = path.read_text()
@@ -52,6 +60,7 @@ def why_not(socket: str) -> str | None:
     return None
 
 
-def _file(socket: str) -> Path:
-    path = Path(socket)
-    return path.with_name(f"{path.name}.live")
+def file(socket: str) -> Path:
+    """The file of the host of a socket."""
+    number = zlib.crc32(os.fsencode(Path(socket).absolute()))
+    return Path(tempfile.gettempdir()) / f"flexconnect-host-{number:08x}.live"
