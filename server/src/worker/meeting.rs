@@ -26,7 +26,7 @@ pub(super) enum Meeting {
 #[derive(Debug)]
 pub(super) struct Socket {
     path: PathBuf,
-    identity: Option<(u64, u64)>,
+    identity: Option<Identity>,
 }
 
 impl Meeting {
@@ -83,9 +83,12 @@ fn refused(path: &Path, folder: &Path, error: io::Error) -> SocketError {
     }
 }
 
-fn identity(path: &Path) -> Option<(u64, u64)> {
+/// What a file is known by: numbers are used again, so its time is part of it.
+type Identity = (u64, u64, (i64, i64));
+
+fn identity(path: &Path) -> Option<Identity> {
     let found = fs::symlink_metadata(path).ok()?;
-    Some((found.dev(), found.ino()))
+    Some((found.dev(), found.ino(), (found.ctime(), found.ctime_nsec())))
 }
 
 impl Drop for Socket {
