@@ -78,10 +78,11 @@ enum Command {
     /// container of the functions then starts the host with its own Python. Files that are there already stay as they are;
     /// others are replaced in one step.
     #[command(
-        after_help = "Example, with a server whose python.socket is /run/flexconnect/python.sock:\n  \
-        flexconnect-server python-host --into /flexconnect                                      (init container)\n  \
-        python3 -I /flexconnect/flexconnect_worker host --socket /run/flexconnect/python.sock   (functions)\n  \
-        python3 -I /flexconnect/flexconnect_worker live --socket /run/flexconnect/python.sock   (its liveness probe)"
+        after_help = "Example, with python.socket = '/run/flexconnect/python.sock' on the server:\n  \
+        init container  flexconnect-server python-host --into /flexconnect\n  \
+        functions       python3 -I /flexconnect/flexconnect_worker host\n  \
+        liveness probe  python3 -I /flexconnect/flexconnect_worker live\n\n\
+        Both take --socket PATH for another one. Exit codes: 0 when the files are there, 1 when not."
     )]
     PythonHost(python_host::Arguments),
 }
