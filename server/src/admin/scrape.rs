@@ -31,6 +31,7 @@ impl Endpoint for Metrics {
                     .get(header::ACCEPT)
                     .and_then(|accept| accept.to_str().ok());
                 let format = Format::accepted(accept.unwrap_or_default());
+                self.refresh().await;
                 let text = self.text(format, &names(request.uri().query().unwrap_or_default()));
                 content(StatusCode::OK, format.content_type(), text)
             }

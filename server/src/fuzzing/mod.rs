@@ -6,6 +6,7 @@
 mod client;
 mod columns;
 mod dice;
+mod metrics;
 mod requests;
 mod server;
 mod settings;
@@ -14,6 +15,7 @@ mod tokens;
 mod workers;
 
 pub use client::client;
+pub use metrics::metrics;
 pub use requests::{command, context};
 pub use server::{call, connection, request};
 pub use settings::{document, variables};

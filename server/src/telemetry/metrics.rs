@@ -4,6 +4,7 @@
 //! a few atomics from then on; whatever can be open is a meter that leaves its gauge when it is dropped.
 
 mod family;
+mod hosted;
 mod kind;
 mod labels;
 mod original;
@@ -11,14 +12,18 @@ mod process;
 mod rpc;
 mod text;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::core::Collector;
+use prometheus::proto::MetricType;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use hosted::fuzz as fuzz_hosted;
+pub(crate) use hosted::{Hosted, Hosting, Reading, Sort, read as read_hosted};
 pub use kind::{Kind, StreamMeter, TaskMeter};
 pub use labels::{
     AuthFailure, CertificateUse, ConnectionEnd, Place, Rejection, Reloaded, RestartReason, StreamOutcome, TaskOutcome,
@@ -63,6 +68,7 @@ struct Families {
     connections: IntGauge,
     connections_total: IntCounter,
     connections_ended: IntCounterVec,
+    hosting: OnceLock<Box<dyn Hosting>>,
 }
 
 impl Metrics {
@@ -133,6 +139,7 @@ impl Metrics {
                 "Connections that the server ended, by reason.",
                 &["reason"],
             ),
+            hosting: OnceLock::new(),
             registry,
         };
         for place in Place::ALL {
@@ -334,10 +341,29 @@ impl Metrics {
         let _ = self.register(Box::new(Sampled::new(name, help, label, read)));
     }
 
-    /// All metrics as text; only those with these names, if there are any.
+    /// Shows metrics of programs that the server hosts. Only the first who does so is heard.
+    pub(crate) fn host(&self, hosting: impl Hosting + 'static) {
+        let _ = self.0.hosting.set(Box::new(hosting));
+    }
+
+    /// Asks hosted programs for their metrics, which may take a moment.
+    pub(crate) async fn refresh(&self) {
+        if let Some(hosting) = self.0.hosting.get() {
+            hosting.refresh().await;
+        }
+    }
+
+    /// All metrics as text; only those with these names, if there are any. Those of hosted programs as they were known
+    /// when somebody last asked for them.
     #[must_use]
     pub fn text(&self, format: Format, only: &[String]) -> String {
-        text::write(&self.0.registry.gather(), format, only, self.0.created)
+        let families = self.0.registry.gather();
+        let hosted = self.0.hosting.get().map(|hosting| {
+            let named = |family: &prometheus::proto::MetricFamily| sort(family.get_field_type()).names(family.name());
+            let ours: HashSet<String> = families.iter().flat_map(named).collect();
+            hosting.told(&|name| ours.contains(name))
+        });
+        text::write(&families, &hosted.unwrap_or_default(), format, only, self.0.created)
     }
 }
 
@@ -393,6 +419,16 @@ impl Drop for ResultMeter {
     fn drop(&mut self) {
         self.results.dec();
         self.result_bytes.sub(self.bytes);
+    }
+}
+
+const fn sort(kind: MetricType) -> Sort {
+    match kind {
+        MetricType::COUNTER => Sort::Counter,
+        MetricType::GAUGE => Sort::Gauge,
+        MetricType::SUMMARY => Sort::Summary,
+        MetricType::UNTYPED => Sort::Untyped,
+        MetricType::HISTOGRAM => Sort::Histogram,
     }
 }
 

@@ -67,6 +67,7 @@ fn nobody() -> Shared {
         floor: Mutex::new(Floor::new(1)),
         orders: mpsc::unbounded_channel().0,
         endings: Endings::default(),
+        board: Mutex::default(),
         tasks: Mutex::new(HashMap::new()),
         keys: Mutex::default(),
         up: watch::Sender::new(false),

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::keeper::{HostEnded, Process};
 use super::shared::Shared;
 use super::wire::{Connection, FromHost, FromWorker, Greeting, HostGreeting, Listener, Loaded, Packet, WireError};
-use super::{lock, log};
+use super::{lock, log, metrics};
 
 /// How long a connection may take to say who it is.
 const GREETING: Duration = Duration::from_secs(10);
@@ -212,6 +212,9 @@ pub(super) fn understand(worker: u64, packet: &Packet, shared: &Shared) -> Resul
             None
         }
         FromWorker::Health { module, status } => Some(Heard::Health { worker, module, status }),
-        FromWorker::Metrics => None,
+        FromWorker::Metrics => {
+            metrics::take(shared, worker, &packet.body);
+            None
+        }
     })
 }

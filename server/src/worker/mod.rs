@@ -25,6 +25,7 @@ mod keeper;
 mod links;
 mod log;
 mod meeting;
+mod metrics;
 mod package;
 mod setting;
 mod shared;
@@ -55,6 +56,7 @@ pub(crate) use fuzz::packet as fuzz_packet;
 use keeper::{Keeper, Program};
 use links::{Heard, Who};
 use meeting::Meeting;
+use metrics::Asking;
 pub(crate) use package::install as install_host;
 pub(crate) use setting::Setting;
 use shared::Shared;
@@ -110,6 +112,7 @@ impl Python {
             floor: Mutex::new(Floor::new(sizes.threads())),
             orders,
             endings: Endings::default(),
+            board: Mutex::default(),
             tasks: Mutex::default(),
             keys: Mutex::default(),
             up: watch::Sender::new(false),
@@ -119,6 +122,7 @@ impl Python {
         });
         let view = Arc::new(Mutex::new(View::default()));
         view::show(&metrics, &view);
+        metrics.host(Asking(Arc::clone(&shared)));
         let accepting = links::accept(listener, Arc::clone(&shared), who, hear.clone());
         let (first, decided) = oneshot::channel();
         let (end, ends) = oneshot::channel();

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tracing::Span;
 
 use super::endings::Endings;
 use super::floor::{Asked, Floor, Grow, Taken, Use};
 use super::lock;
+use super::metrics::Board;
 use super::wire::{Connection, Packet, ToSlot, WireError};
 use crate::error::{ErrorCode, ErrorInfo, FlightKind};
 use crate::function::FunctionError;
@@ -33,6 +34,8 @@ pub(super) enum Order {
     Hung { worker: u64 },
     /// A worker that takes no new calls has nothing left to do.
     Idle { worker: u64 },
+    /// Somebody wants to know what workers count.
+    Measure { waiting: oneshot::Sender<()> },
     /// A worker says what none says.
     Broken { worker: u64, why: String },
 }
@@ -41,6 +44,8 @@ pub(super) struct Shared {
     pub(super) floor: Mutex<Floor<Connection>>,
     pub(super) orders: mpsc::UnboundedSender<Order>,
     pub(super) endings: Endings,
+    /// What workers count.
+    pub(super) board: Mutex<Board>,
     pub(super) tasks: Mutex<HashMap<TaskId, Running>>,
     /// What workers prove by that they were started here.
     pub(super) keys: Mutex<HashMap<u64, String>>,
@@ -141,11 +146,7 @@ fn no_worker() -> FunctionError {
 }
 
 /// A slot that is waited for. One that was given in the moment that nobody wanted it any more goes back.
-struct Given(
-    Option<tokio::sync::oneshot::Receiver<Taken<Connection>>>,
-    Arc<Shared>,
-    Use,
-);
+struct Given(Option<oneshot::Receiver<Taken<Connection>>>, Arc<Shared>, Use);
 
 impl Given {
     async fn taken(&mut self) -> Option<Taken<Connection>> {

@@ -11,6 +11,8 @@ mod ends;
 #[expect(dead_code, reason = "shared with the tests of serving, which use more of it")]
 mod harness;
 #[cfg(test)]
+mod hosted;
+#[cfg(test)]
 mod loading;
 #[cfg(test)]
 mod results;

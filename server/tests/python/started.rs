@@ -81,10 +81,15 @@ impl Started {
     /// A server of the functions of the tests, all loaded. The lines of `server` are of its section; other sections may
     /// follow them.
     pub(crate) fn new(server: &str) -> Self {
+        Self::serving("functions", server)
+    }
+
+    /// A server of the functions of another module.
+    pub(crate) fn serving(modules: &str, server: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, health) = (free_port(), free_port());
         let toml = format!(
-            "[flexconnect]\nfunctions = ['functions']\n[server]\nlisten_port = {port}\nadvertise_host = 'localhost'\n\
+            "[flexconnect]\nfunctions = ['{modules}']\n[server]\nlisten_port = {port}\nadvertise_host = 'localhost'\n\
              health_check_host = '127.0.0.1'\nhealth_check_port = {health}\ntask_cancel_grace_sec = 1\n\
              propagation_delay_sec = 0\n{server}"
         );
@@ -208,7 +213,7 @@ impl Started {
     }
 }
 
-fn get(port: u16, path: &str) -> Option<String> {
+pub(crate) fn get(port: u16, path: &str) -> Option<String> {
     use std::io::{Read as _, Write as _};
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").ok()?;

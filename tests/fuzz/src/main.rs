@@ -21,6 +21,7 @@ const DOORS: [(&str, Door); 13] = [
     ("document", fuzzing::document),
     ("headers", fuzzing::headers),
     ("jwt", fuzzing::jwt),
+    ("metrics", fuzzing::metrics),
     ("request", fuzzing::request),
     ("table", fuzzing::table),
     ("upload", fuzzing::upload),

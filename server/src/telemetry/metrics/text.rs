@@ -7,6 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 
+use super::hosted::{self, Hosted};
+
 /// The prefix of the metrics that have a creation time.
 const WITH_CREATION_TIME: &str = "gdfs_";
 
@@ -43,7 +45,13 @@ impl Format {
 }
 
 /// Writes families, or of them only what has one of these names: names of samples or of families.
-pub(super) fn write(families: &[MetricFamily], format: Format, only: &[String], created: SystemTime) -> String {
+pub(super) fn write(
+    families: &[MetricFamily],
+    hosted: &Hosted,
+    format: Format,
+    only: &[String],
+    created: SystemTime,
+) -> String {
     let mut page = Page {
         format,
         only,
@@ -55,21 +63,23 @@ pub(super) fn write(families: &[MetricFamily], format: Format, only: &[String], 
     for family in families {
         page.family(family);
     }
+    hosted::write(&mut page, hosted);
     if format == Format::OpenMetrics {
         page.text.push_str("# EOF\n");
     }
     page.text
 }
 
-struct Page<'a> {
-    format: Format,
+/// The text so far.
+pub(super) struct Page<'a> {
+    pub(super) format: Format,
     only: &'a [String],
     created: f64,
     text: String,
 }
 
 /// A label beside those of the series.
-type Extra<'a> = Option<(&'static str, Number)>;
+pub(super) type Extra<'a> = Option<(&'static str, Number)>;
 
 impl Page<'_> {
     fn family(&mut self, family: &MetricFamily) {
@@ -113,7 +123,7 @@ impl Page<'_> {
         {
             self.header(&created, family.help(), "gauge");
             for metric in family.get_metric() {
-                self.sample(&created, metric.get_label(), None, Number(self.created));
+                self.sample(&created, pairs(metric.get_label()), None, Number(self.created));
             }
         }
     }
@@ -124,7 +134,7 @@ impl Page<'_> {
         let labels = metric.get_label();
         let mut put = |name: &str, extra: Extra<'_>, value: Number| {
             if whole || self.is_wanted(name) {
-                self.sample(name, labels, extra, value);
+                self.sample(name, pairs(labels), extra, value);
             }
         };
         match kind {
@@ -159,15 +169,15 @@ impl Page<'_> {
         if let (Some(name), Format::OpenMetrics) = (created, self.format)
             && (whole || self.is_wanted(name))
         {
-            self.sample(name, labels, None, Number(self.created));
+            self.sample(name, pairs(labels), None, Number(self.created));
         }
     }
 
-    fn is_wanted(&self, name: &str) -> bool {
+    pub(super) fn is_wanted(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|wanted| wanted == name)
     }
 
-    fn header(&mut self, name: &str, help: &str, kind: &str) {
+    pub(super) fn header(&mut self, name: &str, help: &str, kind: &str) {
         let help = help.replace('\\', "\\\\").replace('\n', "\\n");
         let help = match self.format {
             Format::Plain => help,
@@ -176,16 +186,18 @@ impl Page<'_> {
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    fn sample(&mut self, name: &str, labels: &[LabelPair], extra: Extra<'_>, value: Number) {
+    pub(super) fn sample<'l>(
+        &mut self,
+        name: &str,
+        labels: impl Iterator<Item = (&'l str, &'l str)>,
+        extra: Extra<'_>,
+        value: Number,
+    ) {
         self.text.push_str(name);
         let mut before = '{';
-        for label in labels {
-            let value = label
-                .value()
-                .replace('\\', "\\\\")
-                .replace('\n', "\\n")
-                .replace('"', "\\\"");
-            let _ = write!(self.text, "{before}{}=\"{value}\"", label.name());
+        for (label, value) in labels {
+            let value = value.replace('\\', "\\\\").replace('\n', "\\n").replace('"', "\\\"");
+            let _ = write!(self.text, "{before}{label}=\"{value}\"");
             before = ',';
         }
         if let Some((label, value)) = extra {
@@ -197,6 +209,19 @@ impl Page<'_> {
         }
         let _ = writeln!(self.text, " {value}");
     }
+
+    pub(super) fn length(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Takes back what was written since the text had this length.
+    pub(super) fn cut(&mut self, length: usize) {
+        self.text.truncate(length);
+    }
+}
+
+fn pairs(labels: &[LabelPair]) -> impl Iterator<Item = (&str, &str)> {
+    labels.iter().map(|label| (label.name(), label.value()))
 }
 
 /// The names of a family's samples, in the format that is written.
@@ -227,7 +252,7 @@ const fn kind_name(kind: MetricType) -> &'static str {
 
 /// A number as Prometheus writes it: `1.0`, `+Inf`, `NaN`.
 #[derive(Clone, Copy)]
-struct Number(f64);
+pub(super) struct Number(pub(super) f64);
 
 impl From<u64> for Number {
     fn from(number: u64) -> Self {

@@ -1,5 +1,7 @@
 //! What the fleet orders, and what calls ask for: said to host and workers.
 
+use tokio::time::Instant;
+
 use super::super::floor::Grow;
 use super::super::lock;
 use super::super::shared::Order;
@@ -51,7 +53,7 @@ impl Supervisor {
         None
     }
 
-    pub(super) fn obey(state: &mut State, order: Order) -> Option<Event> {
+    pub(super) fn obey(&self, state: &mut State, order: Order) -> Option<Event> {
         match order {
             Order::Grow(Grow { worker, count }) => state.tell(worker, ToWorker::Slots { count }),
             Order::Cancel { worker, task } => {
@@ -61,6 +63,11 @@ impl Supervisor {
             Order::Drop { worker, stream } => state.tell(worker, ToWorker::Drop { stream }),
             Order::Hung { worker } => return Some(Event::Hung(worker)),
             Order::Idle { worker } => return Some(Event::Idle(worker)),
+            Order::Measure { waiting } => {
+                for worker in lock(&self.shared.board).ask(waiting, Instant::now()) {
+                    state.tell(worker, ToWorker::Metrics);
+                }
+            }
             Order::Broken { worker, why } => return Self::broken(state, worker, why),
         }
         None

@@ -1,5 +1,7 @@
 //! Workers that are no more: why, and who has to be told.
 
+use tokio::time::Instant;
+
 use super::super::ending::Ending;
 use super::super::wire::Ended;
 use super::super::{PythonError, lock};
@@ -41,6 +43,7 @@ impl Supervisor {
     /// A worker is no more: whoever waits for it is told.
     pub(super) fn gone(&mut self, state: &mut State, worker: u64, ending: &Ending) {
         self.shared.endings.tell(worker, ending);
+        lock(&self.shared.board).died(worker, Instant::now());
         state.workers.remove(&worker);
         lock(&self.shared.keys).remove(&worker);
         let free = lock(&self.shared.floor).remove(worker);

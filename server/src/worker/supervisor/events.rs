@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::super::keeper::HostEnded;
 use super::super::links::{self, Heard, Line};
 use super::super::wire::{Listed, Loaded, WireError};
@@ -72,6 +74,7 @@ impl Supervisor {
             }
             Heard::WorkerGone(worker, error) => {
                 state.workers.remove(&worker);
+                lock(&self.shared.board).ended(worker, Instant::now());
                 match error {
                     WireError::Closed => Some(Event::Lost(worker)),
                     error @ (WireError::Malformed(_) | WireError::Io(_)) => {
@@ -102,6 +105,9 @@ impl Supervisor {
             json.versions = %json_versions,
             "python_worker_ready"
         );
+        if let Some(place) = place {
+            lock(&self.shared.board).begin(worker, place);
+        }
         match &state.listed {
             None => {
                 if !ignored.is_empty() {

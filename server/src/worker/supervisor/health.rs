@@ -6,8 +6,14 @@
 use super::super::wire::ToHost;
 use super::{State, Supervisor};
 
+/// Modules of which something is known. It is programs that name them, so this only stops one that does so in a loop.
+const MOST_MODULES: usize = 1_000;
+
 impl Supervisor {
     pub(super) fn module_says(&self, state: &mut State, worker: u64, module: String, status: &str) {
+        if state.ailing.len() >= MOST_MODULES && !state.ailing.contains_key(&module) {
+            return;
+        }
         let ailing = state.ailing.entry(module).or_default();
         if status.eq_ignore_ascii_case("ok") {
             ailing.remove(&worker);

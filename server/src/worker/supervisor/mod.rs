@@ -93,7 +93,7 @@ impl Supervisor {
                 biased;
                 _ = &mut self.ends => break,
                 Some(heard) = self.heard.recv() => self.hear(&mut state, heard),
-                Some(order) = self.orders.recv() => Self::obey(&mut state, order),
+                Some(order) = self.orders.recv() => self.obey(&mut state, order),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => Some(Event::Tick),
                 () = sleep_until(state.remind), if self.keeper.is_none() && state.host.is_none() => {
                     state.remind = Instant::now() + REMINDER;

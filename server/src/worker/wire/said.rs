@@ -52,6 +52,7 @@ pub(in crate::worker) enum ToWorker {
     Drop {
         stream: u64,
     },
+    Metrics,
     Stop,
 }
 

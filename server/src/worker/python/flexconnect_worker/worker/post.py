@@ -102,6 +102,7 @@ class Post:
         # What modules made while they loaded stays as long as the process: no collection has to look at it.
         gc.collect()
         gc.freeze()
+        self._ending.at_last(self._say_last_words)
         self._journal.flush()
         packet.send_pieces(self._connection, {"op": "loaded"}, [body], len(body))
 
@@ -120,6 +121,13 @@ class Post:
 
     def _give_metrics(self, text: bytes) -> None:
         packet.send_pieces(self._connection, {"op": "metrics"}, [text], len(text))
+
+    def _say_last_words(self) -> None:
+        try:
+            # What this worker counted stays in the server's sums.
+            self._metrics.last(_LAST_WORDS)
+        finally:
+            self._journal.finish(_LAST_WORDS)
 
     def _give_up(self, error: BaseException, modules: list[str]) -> NoReturn:
         advice = functions.advice(error, modules)
