@@ -58,8 +58,6 @@ class Server:
             "GOODDATA_FLIGHT_SERVER__LISTEN_PORT": str(port),
             "GOODDATA_FLIGHT_SERVER__ADVERTISE_PORT": str(port),
             "GOODDATA_FLIGHT_SERVER__HEALTH_CHECK_PORT": str(self._health_port),
-            # No one has to find another server before this one ends.
-            "GOODDATA_FLIGHT_SERVER__LAME_DUCK_SEC": "0",
         }
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

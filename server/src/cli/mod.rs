@@ -60,7 +60,8 @@ enum Command {
     Functions(functions::Arguments),
     /// Run one function and print its rows: here, without a server, or on the server at --url.
     ///
-    /// Ctrl-C cancels the call, on a server too.
+    /// Ctrl-C cancels the call, on a server too. What a function in Python prints goes to standard error, and so do its
+    /// warnings; with `RUST_LOG=info`, all that it logs.
     #[command(after_help = "Examples:\n  \
         call Sales\n  \
         call Sales --param year=2025 --param region=EMEA --columns region,revenue\n  \

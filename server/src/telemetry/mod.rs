@@ -40,6 +40,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// How long a panic waits for its line to be written, in case it ends the process.
 const PANIC: Duration = Duration::from_millis(250);
 
+/// What commands log whose result is what they print: what Python writes is told as events of this module.
+const QUIET: &str = "warn,flexconnect_server::worker::log=info";
+
 /// Why logs and traces cannot begin.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -113,8 +116,8 @@ pub fn start(style: Style, keys: TraceKeys, traces: Option<&TraceSettings>) -> R
     Ok(Telemetry { traces, sink })
 }
 
-/// Logs warnings to stderr from now on, panics included: for commands whose result is what they print. `RUST_LOG` says
-/// otherwise.
+/// Logs warnings to stderr from now on, panics included, and what functions in Python print: for commands whose result is
+/// what they print. `RUST_LOG` says otherwise.
 pub fn start_quietly(style: Style) {
     struct Stderr;
     impl Output for Stderr {
@@ -123,7 +126,7 @@ pub fn start_quietly(style: Style) {
             let _ = io::stderr().write_all(line.as_bytes());
         }
     }
-    let (filter, _) = level::filter("warn");
+    let (filter, _) = level::filter(QUIET);
     let lines = Lines::new(style, Stderr).with_filter(level::changeable(filter));
     let _ = tracing_subscriber::registry().with(lines).try_init();
     std::panic::set_hook(Box::new(|panic| {

@@ -25,6 +25,8 @@ class Tiny(FlexConnectFunction):
     def call(self, parameters, columns, headers):
         """Logs that it was called, and by what."""
         logging.getLogger("tiny").warning("called with %s", parameters.get("word"), extra={"rows": 3})
+        logging.getLogger("tiny").info("of no interest")
+        print("three rows")
         return _numbers(3)
 
 

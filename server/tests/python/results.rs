@@ -41,15 +41,19 @@ fn commands_know_functions_in_python() {
         let config = folder.path().join("server.toml");
         let output = command.args(arguments).arg("--config").arg(config).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(
-            output.status.success(),
-            "{text}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        text
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{text}{said}");
+        (text, said)
     };
-    let listed = run(&["functions"]);
+    let (listed, _) = run(&["functions"]);
     assert!(listed.contains("Tiny\n  description: a few rows\n"), "{listed}");
-    assert_eq!(run(&["call", "Tiny", "--format", "csv"]), "n\n0\n1\n2\n");
-    assert_eq!(run(&["call", "Stream", "--format", "csv"]).lines().count(), 201);
+    let (rows, said) = run(&["call", "Tiny", "--format", "csv"]);
+    assert_eq!(rows, "n\n0\n1\n2\n");
+    // Who calls a function wants to see what it prints.
+    assert!(
+        said.contains("called with None") && said.contains("three rows"),
+        "{said}"
+    );
+    assert!(!said.contains("of no interest"), "{said}");
+    assert_eq!(run(&["call", "Stream", "--format", "csv"]).0.lines().count(), 201);
 }

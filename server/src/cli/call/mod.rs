@@ -8,6 +8,7 @@ use std::error::Error;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use arrow::array::{Array as _, RecordBatch};
 use arrow::datatypes::SchemaRef;
@@ -34,6 +35,9 @@ use crate::worker::{Python, Setting};
 
 /// What a shell expects of a program that ended by Ctrl-C.
 const INTERRUPTED: u8 = 130;
+
+/// A wait that people notice.
+const NOTICED: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -131,8 +135,17 @@ async fn cancel_on_ctrl_c(interrupted: CancellationToken) {
     if tokio::signal::ctrl_c().await.is_ok() {
         interrupted.cancel();
     }
+    let again = tokio::signal::ctrl_c();
+    tokio::pin!(again);
+    let asked = tokio::select! {
+        asked = &mut again => asked,
+        () = tokio::time::sleep(NOTICED) => {
+            say(&"the function has some seconds to end by itself; Ctrl-C again does not wait");
+            again.await
+        }
+    };
     // Who asks twice does not want to wait for anything.
-    if tokio::signal::ctrl_c().await.is_ok() {
+    if asked.is_ok() {
         std::process::exit(INTERRUPTED.into());
     }
 }
