@@ -14,7 +14,7 @@ mod terminal;
 #[cfg(feature = "fuzzing")]
 pub(crate) use call::fuzz_argument;
 #[cfg(feature = "fuzzing")]
-pub(crate) use remote::{fuzz_answer, fuzz_url};
+pub(crate) use remote::{fuzz_answer, fuzz_rows, fuzz_url};
 
 use std::error::Error;
 use std::io::{self, IsTerminal as _};

@@ -1,8 +1,5 @@
 //! Arrow data in both directions: rows out of what a client uploads, and rows as a stream to a client.
 
-mod bounds;
-mod decode;
-
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -11,10 +8,9 @@ use arrow::datatypes::SchemaRef;
 use arrow_flight::{FlightData, FlightDescriptor};
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
-use self::decode::Decoder;
 use super::{DataStream, Uploads};
 use crate::error::{ErrorCode, ErrorInfo, FlightError, FlightKind};
-use crate::ipc::BatchEncoder;
+use crate::ipc::{Additions, BatchEncoder, Body, Decoder};
 use crate::task::{CallEnding, FunctionError, Output};
 
 /// What a client uploads with `DoPut`: where it belongs, and its rows as they come.
@@ -42,7 +38,7 @@ impl Upload {
         Ok(Self {
             descriptor,
             messages: Some(messages.boxed()),
-            decoder: Decoder::default(),
+            decoder: Decoder::new(Additions::Refused),
         })
     }
 
@@ -68,7 +64,7 @@ impl Stream for Upload {
         loop {
             let Some(open) = messages else { return Poll::Ready(None) };
             let message = ready!(open.poll_next_unpin(context));
-            let rows = match message.map(|message| decoder.decode(&message?)) {
+            let rows = match message.map(|message| read(decoder, message?)) {
                 Some(Ok(None)) => continue,
                 Some(Ok(Some(batch))) => return Poll::Ready(Some(Ok(batch))),
                 Some(Err(error)) => Some(Err(error)),
@@ -78,6 +74,11 @@ impl Stream for Upload {
             return Poll::Ready(rows);
         }
     }
+}
+
+fn read(decoder: &mut Decoder, message: FlightData) -> Result<Option<RecordBatch>, FlightError> {
+    let rows = decoder.decode(&message.data_header, &Body::from(message.data_body));
+    rows.map_err(|error| FlightError::bad_argument(format!("The data cannot be read: {error}")))
 }
 
 impl std::fmt::Debug for Upload {

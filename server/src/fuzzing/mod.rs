@@ -19,7 +19,7 @@ pub use metrics::metrics;
 pub use requests::{command, context};
 pub use server::{call, connection, request};
 pub use settings::{document, variables};
-pub use tables::{table, upload};
+pub use tables::{result, table, upload};
 pub use tokens::{headers, jwt};
 pub use workers::worker;
 

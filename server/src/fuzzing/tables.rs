@@ -12,10 +12,11 @@ use tokio::runtime::{Builder, Runtime};
 use super::columns::{column, schema};
 use super::dice::Dice;
 use super::fits;
+use crate::cli;
 use crate::flight::{Upload, send};
 use crate::ipc::{BatchEncoder, EncodedTable, Message, read_back};
 use crate::memory::Spill;
-use crate::task::{Output, fuzz_spilled};
+use crate::task::{Encoded, Output, fuzz_spilled};
 
 /// Batches of a table at most.
 const BATCHES: usize = 4;
@@ -67,21 +68,24 @@ fn batch(dice: &mut Dice<'_>, schema: &SchemaRef) -> RecordBatch {
 }
 
 /// The messages of a `DoPut`: of each the lengths of its header and its body, then both. What can be read is sent back.
+/// The command line reads the same as the answer of a server.
 pub fn upload(bytes: &[u8]) {
     let mut dice = Dice(bytes);
     let mut messages = Vec::new();
     while !dice.is_empty() {
         let [header, body] = [(); 2].map(|()| usize::from(u16::from_le_bytes(dice.array())));
-        messages.push(Ok(FlightData {
+        messages.push(FlightData {
             flight_descriptor: messages.is_empty().then(|| FlightDescriptor::new_cmd("upload")),
             data_header: Bytes::copy_from_slice(dice.bytes(header)),
             data_body: Bytes::copy_from_slice(dice.bytes(body)),
             ..FlightData::default()
-        }));
+        });
     }
     RUNTIME.with(|runtime| {
         runtime.block_on(async {
-            let Ok(mut upload) = Upload::open(stream::iter(messages).boxed()).await else {
+            cli::fuzz_rows(messages.clone()).await;
+            let messages = stream::iter(messages.into_iter().map(Ok));
+            let Ok(mut upload) = Upload::open(messages.boxed()).await else {
                 return;
             };
             let mut batches = Vec::new();
@@ -95,6 +99,19 @@ pub fn upload(bytes: &[u8]) {
             if let Ok(data) = send(Output::stream(schema, stream::iter(batches.into_iter().map(Ok)))) {
                 let _ = data.try_for_each(async |_| Ok(())).await;
             }
+        });
+    });
+}
+
+/// What a worker answers a call with: the table as an IPC stream. It is sent as it is, or read here.
+pub fn result(bytes: &[u8]) {
+    let Ok(encoded) = Encoded::table(Bytes::copy_from_slice(bytes)) else {
+        return;
+    };
+    RUNTIME.with(|runtime| {
+        runtime.block_on(async {
+            let batches = Output::Encoded(encoded).into_batches();
+            let _ = batches.try_for_each(async |_| Ok(())).await;
         });
     });
 }

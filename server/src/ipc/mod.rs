@@ -1,5 +1,6 @@
 //! Arrow IPC: results are encoded once, when the function returns them, and their buffers are never copied after that.
 
+mod bounds;
 mod copy;
 mod cut;
 mod decode;
@@ -11,7 +12,7 @@ mod read_back;
 mod schema;
 pub(crate) mod stream;
 
-pub(crate) use decode::Decoder;
+pub(crate) use decode::{Additions, Decoder};
 pub(crate) use encode::BatchEncoder;
 pub use encode::EncodedTable;
 pub(crate) use message::rows;

@@ -8,7 +8,7 @@ use arrow::error::ArrowError;
 use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions, StreamEncoder};
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-use super::{Message, stream};
+use super::{Message, bounds, decode, stream};
 
 /// What stands before a message in files, pipes and `FlightInfo.schema`, followed by its length.
 const CONTINUATION: [u8; 4] = [0xff; 4];
@@ -70,8 +70,7 @@ impl SchemaMessage {
     /// # Errors
     /// When it is not the message of a schema.
     pub(super) fn encoded(encapsulated: Bytes, message: Bytes) -> Result<Self, ArrowError> {
-        let header = arrow_ipc::root_as_message(&message).map_err(|error| ArrowError::IpcError(error.to_string()))?;
-        let schema = header.header_as_schema();
+        let schema = bounds::header(&message)?.header_as_schema();
         let schema = schema.ok_or_else(|| ArrowError::IpcError("the message is no schema".to_owned()))?;
         let mut fields: Vec<_> = schema.fields().into_iter().flatten().collect();
         let mut has_dictionaries = false;
@@ -111,6 +110,14 @@ impl SchemaMessage {
             lately.push_front((Arc::clone(schema), message.clone()));
         }
         Ok(message)
+    }
+
+    /// The columns.
+    ///
+    /// # Errors
+    /// When somebody else encoded them, with a type that this version does not know.
+    pub(crate) fn columns(&self) -> Result<SchemaRef, ArrowError> {
+        decode::columns(&self.message)
     }
 
     /// Whether there are columns, or parts of columns, with dictionaries.

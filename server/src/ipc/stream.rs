@@ -5,7 +5,7 @@ use arrow::error::ArrowError;
 use arrow_ipc::MessageHeader;
 use bytes::{Buf as _, Bytes};
 
-use super::{Body, Message, SchemaMessage};
+use super::{Body, Message, SchemaMessage, bounds};
 
 /// The marker before a message and its length.
 const PREFIX: usize = 8;
@@ -90,7 +90,7 @@ fn take(stream: &mut Bytes) -> Result<Option<(Role, Bytes, Message)>, ArrowError
 
 /// What a header says: the role of its message, its rows, and the bytes of its body, within which all buffers lie.
 fn inspect(header: &[u8]) -> Result<(Role, usize, usize), ArrowError> {
-    let message = arrow_ipc::root_as_message(header).map_err(|error| broken(&error.to_string()))?;
+    let message = bounds::header(header)?;
     let body_len = usize::try_from(message.bodyLength()).map_err(|_| broken("a negative length of a body"))?;
     if body_len > LARGEST_MESSAGE {
         let problem = "a batch is over 2 GiB, which clients cannot read: return smaller batches";
@@ -139,7 +139,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ipc::{Decoder, EncodedTable};
+    use crate::ipc::{Additions, Decoder, EncodedTable};
 
     fn batch(numbers: &[i64]) -> RecordBatch {
         let words: Vec<String> = numbers.iter().map(ToString::to_string).collect();
@@ -175,10 +175,10 @@ mod tests {
             );
         }
         assert!(bytes.starts_with(table.schema().encapsulated()));
-        let mut decoder = Decoder::new(table.schema()).expect("a schema");
+        let mut decoder = Decoder::after(table.schema().columns().expect("columns"), Additions::Refused);
         let mut read = Vec::new();
         for message in table.batches() {
-            read.extend(decoder.decode(message).expect("a message"));
+            read.extend(decoder.decode(&message.header, &message.body).expect("a message"));
         }
         assert_eq!(
             read,
@@ -227,9 +227,10 @@ mod tests {
             }
             // Whatever was cut can be decoded or is refused.
             let Ok(table) = EncodedTable::cut(stream.into()) else { return Ok(()) };
-            let Ok(mut decoder) = Decoder::new(table.schema()) else { return Ok(()) };
+            let Ok(columns) = table.schema().columns() else { return Ok(()) };
+            let mut decoder = Decoder::after(columns, Additions::Read);
             for message in table.batches() {
-                if decoder.decode(message).is_err() {
+                if decoder.decode(&message.header, &message.body).is_err() {
                     break;
                 }
             }

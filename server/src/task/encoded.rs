@@ -8,7 +8,7 @@ use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
 use super::{FunctionError, RecordBatchStream};
-use crate::ipc::{Decoder, EncodedTable, Message, SchemaMessage};
+use crate::ipc::{Additions, Decoder, EncodedTable, Message, SchemaMessage};
 
 /// Rows in hand or to come, as Arrow IPC.
 pub struct Encoded {
@@ -74,16 +74,14 @@ impl Encoded {
     /// The columns; none where they have a type that this version does not know, though clients may.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
-        self.columns.get_or_init(|| {
-            let decoder = Decoder::new(&self.schema);
-            decoder.map_or_else(|_| Arc::new(Schema::empty()), |decoder| Arc::clone(decoder.schema()))
-        })
+        let none = |_| Arc::new(Schema::empty());
+        self.columns.get_or_init(|| self.schema.columns().unwrap_or_else(none))
     }
 
     /// The rows.
     pub(super) fn into_batches(self) -> RecordBatchStream {
         let schema = Arc::clone(self.schema());
-        let decoder = Decoder::new(&self.schema);
+        let columns = self.schema.columns();
         let messages = match self.rows {
             Rows::Table(table) => stream::iter(table.batches().to_vec()).map(Ok).boxed(),
             Rows::Stream(stream) => {
@@ -91,24 +89,28 @@ impl Encoded {
                 stream::iter(stream.first).map(Ok).chain(batches.try_flatten()).boxed()
             }
         };
-        let batches = match decoder {
-            Ok(decoder) => decode(decoder, messages).boxed(),
+        let batches = match columns {
+            Ok(columns) => decode(Decoder::after(columns, Additions::Read), messages).boxed(),
             Err(error) => stream::iter([Err(unreadable(&error))]).boxed(),
         };
         RecordBatchStream::new(schema, batches)
     }
 }
 
-/// Decodes messages as they come.
+/// Decodes messages as they come, until one cannot be read.
 fn decode(
     decoder: Decoder,
     messages: BoxStream<'static, Result<Message, FunctionError>>,
 ) -> impl Stream<Item = Result<arrow::array::RecordBatch, FunctionError>> + Send + 'static {
-    let rows = messages.scan(decoder, |decoder, message| {
-        let rows = message.and_then(|message| decoder.decode(&message).map_err(|error| unreadable(&error)));
-        futures::future::ready(Some(rows))
-    });
-    rows.try_filter_map(async |batch| Ok(batch))
+    stream::try_unfold((decoder, messages), async |(mut decoder, mut messages)| {
+        while let Some(message) = messages.try_next().await? {
+            let rows = decoder.decode(&message.header, &message.body);
+            if let Some(batch) = rows.map_err(|error| unreadable(&error))? {
+                return Ok(Some((batch, (decoder, messages))));
+            }
+        }
+        Ok::<_, FunctionError>(None)
+    })
 }
 
 fn unreadable(error: &arrow::error::ArrowError) -> FunctionError {

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::encoded::EncodedStream;
 use super::{FunctionError, RecordBatchStream};
-use crate::ipc::{BatchEncoder, Decoder, Message, SchemaMessage};
+use crate::ipc::{BatchEncoder, Message, SchemaMessage};
 use crate::memory::{Budget, Lease};
 
 /// The messages of a stream, the schema first.
@@ -154,7 +154,7 @@ impl Feed {
             Self::Rows { batches, encoder } => encode(encoder, &RecordBatch::new_empty(batches.schema().clone())),
             Self::Encoded(stream) => {
                 let unsendable = |error| FunctionError::unsendable(&error);
-                let schema = Decoder::new(&stream.schema).map_err(unsendable)?.schema().clone();
+                let schema = stream.schema.columns().map_err(unsendable)?;
                 let mut encoder = BatchEncoder::new(schema.clone()).map_err(unsendable)?;
                 encode(&mut encoder, &RecordBatch::new_empty(schema))
             }

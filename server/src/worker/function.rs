@@ -10,7 +10,7 @@ use super::shared::Shared;
 use super::wire::Listed;
 use super::{PythonError, call};
 use crate::function::{Call, FlexConnectFunction, FunctionError, Output};
-use crate::ipc::{Decoder, SchemaMessage};
+use crate::ipc::SchemaMessage;
 use crate::task::TaskId;
 
 /// A function that worker processes have loaded.
@@ -25,13 +25,13 @@ pub(crate) struct PythonFunction {
 impl PythonFunction {
     pub(super) fn new(listed: Listed, shared: &Arc<Shared>) -> Result<Self, PythonError> {
         let Listed { name, schema, metadata } = listed;
-        let read = SchemaMessage::cut(schema).and_then(|message| Ok((Decoder::new(&message)?, message)));
-        let (decoder, message) = read.map_err(|error| PythonError::Schema {
+        let read = SchemaMessage::cut(schema).and_then(|message| Ok((message.columns()?, message)));
+        let (columns, message) = read.map_err(|error| PythonError::Schema {
             name: name.clone(),
             reason: error.to_string(),
         })?;
         Ok(Self {
-            schema: decoder.schema().clone(),
+            schema: columns,
             message,
             metadata,
             shared: Arc::clone(shared),

@@ -23,6 +23,7 @@ const DOORS: [(&str, Door); 13] = [
     ("jwt", fuzzing::jwt),
     ("metrics", fuzzing::metrics),
     ("request", fuzzing::request),
+    ("result", fuzzing::result),
     ("table", fuzzing::table),
     ("upload", fuzzing::upload),
     ("variables", fuzzing::variables),

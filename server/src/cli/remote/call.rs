@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::{FlightDescriptor, FlightInfo};
-use futures::stream::BoxStream;
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataValue;
 
 use super::failure::Poll;
+use super::rows::Rows;
 use super::{Connection, RemoteError};
 use crate::flight::POLLABLE;
 
@@ -145,20 +145,12 @@ async fn read(mut connection: Connection, info: FlightInfo) -> Result<Reply, Rem
         Ok(messages) => messages.into_inner(),
         Err(status) => return Err(RemoteError::of_status(&url, &status)),
     };
-    let mut batches = FlightRecordBatchStream::new_from_flight_data(messages.map_err(Into::into).boxed());
-    // The schema is in the first message, which comes before the first batch.
-    let first = batches
-        .next()
-        .await
-        .transpose()
-        .map_err(|error| RemoteError::of_stream(&url, error))?;
-    let schema = match batches.schema() {
-        Some(schema) => SchemaRef::clone(schema),
-        None => return Err(RemoteError::garbled(&url, &"a stream without a schema")),
-    };
-    let rest = batches.map_err(move |error| RemoteError::of_stream(&url, error));
+    let mut rows = Rows::new(&url, messages);
+    // The columns are in the first message, which comes before the first batch.
+    let first = rows.next().await?;
+    let schema = rows.columns()?;
     Ok(Reply::Rows {
         schema,
-        batches: futures::stream::iter(first.map(Ok)).chain(rest).boxed(),
+        batches: stream::iter(first.map(Ok)).chain(rows.into_stream()).boxed(),
     })
 }

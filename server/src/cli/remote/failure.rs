@@ -5,7 +5,6 @@ use std::io;
 use std::path::PathBuf;
 
 use arrow_flight::FlightDescriptor;
-use arrow_flight::error::FlightError as ClientError;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use prost::Message as _;
 use serde::Deserialize;
@@ -90,13 +89,6 @@ impl RemoteError {
             message: message.trim_end_matches('.').to_owned(),
             code,
             detail: detail.and_then(|detail| detail.lines().next().map(str::to_owned)),
-        }
-    }
-
-    pub(super) fn of_stream(url: &str, error: ClientError) -> Self {
-        match error {
-            ClientError::Tonic(status) => Self::of_status(url, &status),
-            error => Self::garbled(url, &error),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The functions of a server elsewhere.
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow_flight::{Criteria, FlightInfo};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Connection, RemoteError};
+use crate::ipc::SchemaMessage;
 
 /// A function as clients see it.
 #[derive(Clone, Debug)]
@@ -41,14 +42,14 @@ fn read(info: FlightInfo) -> Result<Listed, String> {
         #[serde(default)]
         metadata: Option<Value>,
     }
-    let command = info.flight_descriptor.clone().unwrap_or_default().cmd;
+    let command = info.flight_descriptor.unwrap_or_default().cmd;
     let command: Command =
         serde_json::from_slice(&command).map_err(|error| format!("a function without a name: {error}"))?;
-    let schema =
-        Schema::try_from(info).map_err(|error| format!("the schema of '{}': {error}", command.function_name))?;
+    let schema = SchemaMessage::cut(info.schema).and_then(|message| message.columns());
+    let schema = schema.map_err(|error| format!("the schema of '{}': {error}", command.function_name))?;
     Ok(Listed {
         name: command.function_name,
-        schema: schema.into(),
+        schema,
         metadata: command.metadata,
     })
 }

@@ -4,6 +4,7 @@ mod call;
 mod connect;
 mod failure;
 mod list;
+mod rows;
 
 use std::path::PathBuf;
 
@@ -14,7 +15,7 @@ pub(super) use connect::{Connection, connect};
 pub(super) use failure::RemoteError;
 pub(super) use list::{Listed, list};
 #[cfg(feature = "fuzzing")]
-pub(crate) use {connect::fuzz_url, failure::fuzz_answer};
+pub(crate) use {connect::fuzz_url, failure::fuzz_answer, rows::fuzz_rows};
 
 /// Which server, and who asks.
 #[derive(Clone, Debug, Args)]

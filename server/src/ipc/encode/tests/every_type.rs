@@ -281,8 +281,16 @@ fn check(data_type: &DataType, rows: usize, cuts: [usize; 2]) {
     for batch in &batches {
         messages.extend(encoder.encode(batch).expect("encodes"));
     }
-    let (read_schema, read) = read_back(messages);
+    let (read_schema, read) = read_back(messages.clone());
     assert_eq!(read_schema, schema);
+    let mut decoder = Decoder::new(Additions::Refused);
+    let decoded = messages
+        .iter()
+        .map(|message| decoder.decode(&message.header, &message.body));
+    let decoded: Vec<_> = decoded
+        .filter_map(|rows| rows.expect("what we write, we read"))
+        .collect();
+    assert_eq!(decoded, read, "{data_type}");
     for (read, written) in read.iter().zip(&batches) {
         assert_eq!(
             read.column(0),

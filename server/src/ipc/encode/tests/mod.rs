@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 use proptest::prelude::*;
 
 use super::*;
-use crate::ipc::read_back;
+use crate::ipc::{Additions, Decoder, read_back};
 
 fn messages(table: &EncodedTable) -> Vec<Message> {
     (0..).map_while(|index| table.message(index)).collect()

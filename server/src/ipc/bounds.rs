@@ -1,8 +1,10 @@
-//! What a message of an upload may claim. Arrow's reader believes much of it: what is not true makes it panic, or take
-//! memory that the client never sent.
+//! What a message may claim. Arrow's reader believes much of it: what is not true makes it panic, or take memory that
+//! nobody sent.
 
 use arrow::error::ArrowError;
-use arrow_ipc::{DictionaryBatch, Message, RecordBatch, root_as_message_with_opts};
+use arrow_ipc::{
+    DictionaryBatch, Endianness, Message, MetadataVersion, RecordBatch, Schema, root_as_message_with_opts,
+};
 use flatbuffers::VerifierOptions;
 
 /// Rows that may take no bytes: nulls, runs, and rows without columns.
@@ -20,10 +22,26 @@ pub(super) fn header(bytes: &[u8]) -> Result<Message<'_>, ArrowError> {
         max_apparent_size: bytes.len().saturating_mul(REUSE),
         ..VerifierOptions::default()
     };
-    root_as_message_with_opts(&options, bytes).map_err(|error| {
+    let message = root_as_message_with_opts(&options, bytes).map_err(|error| {
         let error = error.to_string();
         refused(error.lines().next().unwrap_or_default())
-    })
+    })?;
+    if message.version() < MetadataVersion::V4 {
+        return Err(refused("it is written as Arrow did before version 0.8"));
+    }
+    Ok(message)
+}
+
+/// The columns of a message.
+///
+/// # Errors
+/// When the numbers in them are written the other way round.
+pub(super) fn columns(schema: Schema<'_>) -> Result<(), ArrowError> {
+    if schema.endianness() == Endianness::Little {
+        Ok(())
+    } else {
+        Err(refused("big-endian data are not supported"))
+    }
 }
 
 /// The rows of a message with a body of so many bytes.
@@ -32,7 +50,7 @@ pub(super) fn header(bytes: &[u8]) -> Result<Message<'_>, ArrowError> {
 /// When they are more than fit into the body, or parts of the body are used twice.
 pub(super) fn rows(batch: RecordBatch<'_>, body: usize) -> Result<(), ArrowError> {
     if batch.compression().is_some() {
-        return Err(refused("compressed data are not supported"));
+        return Err(refused("compressed data are not supported: send them as they are"));
     }
     let most = body.saturating_mul(8).max(FREE_ROWS);
     let lengths = batch.nodes().into_iter().flatten().map(arrow_ipc::FieldNode::length);
@@ -59,11 +77,8 @@ pub(super) fn rows(batch: RecordBatch<'_>, body: usize) -> Result<(), ArrowError
 /// The values of a dictionary with a body of so many bytes.
 ///
 /// # Errors
-/// As those of [`rows`]; and when they are to be added to others, which would be copied each time.
+/// As those of [`rows`].
 pub(super) fn dictionary(batch: DictionaryBatch<'_>, body: usize) -> Result<(), ArrowError> {
-    if batch.isDelta() {
-        return Err(refused("additions to dictionaries are not supported"));
-    }
     batch.data().map_or(Ok(()), |values| rows(values, body))
 }
 
