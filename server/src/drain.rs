@@ -99,23 +99,23 @@ impl fmt::Display for Phase {
 
 /// Counts the calls that are being answered, whatever they do. Clones count together.
 #[derive(Clone, Debug, Default)]
-pub struct Calls(Arc<AtomicUsize>);
+pub(crate) struct Calls(Arc<AtomicUsize>);
 
 /// A call that is being answered, until it is dropped.
 #[derive(Debug)]
-pub struct CallInProgress(Calls);
+pub(crate) struct CallInProgress(Calls);
 
 impl Calls {
     /// Counts a call from now on.
     #[must_use]
-    pub fn begin(&self) -> CallInProgress {
+    pub(crate) fn begin(&self) -> CallInProgress {
         self.0.fetch_add(1, Ordering::AcqRel);
         CallInProgress(self.clone())
     }
 
     /// How many there are.
     #[must_use]
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.0.load(Ordering::Acquire)
     }
 }
@@ -144,7 +144,12 @@ impl Pending {
 }
 
 /// Leads a server from serving to its end. Returns what was still pending when the time was up: idle, normally.
-pub async fn drain(phase: &watch::Sender<Phase>, tasks: &Tasks, calls: &Calls, settings: DrainSettings) -> Pending {
+pub(crate) async fn drain(
+    phase: &watch::Sender<Phase>,
+    tasks: &Tasks,
+    calls: &Calls,
+    settings: DrainSettings,
+) -> Pending {
     let mut since = enter(phase, Phase::LameDuck);
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);

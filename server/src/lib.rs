@@ -57,7 +57,7 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
-pub mod drain;
+mod drain;
 pub mod error;
 pub mod flight;
 pub mod function;

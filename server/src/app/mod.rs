@@ -107,7 +107,8 @@ impl Server {
         let room = room(&server.tasks)?;
         let result_bytes = room.memory().limit();
         let budget = room.memory().clone();
-        metrics.show_memory_budget(result_bytes, move || budget.used());
+        let shown = budget.clone();
+        metrics.show_memory_budget(result_bytes, move || shown.used());
         let tasks = Tasks::start_in(room, Limits::of(&server.tasks, &flexconnect), metrics.clone());
         let current = phases.clone();
         metrics.show_phase(Phase::ALL, move || *current.borrow());
@@ -136,7 +137,7 @@ impl Server {
         });
         let dispatcher = Dispatcher::new(context.clone());
         let max_request_bytes = server.answers.max_request_bytes.map_or(result_bytes, saturating);
-        let guarded = flight::service(dispatcher.clone(), max_request_bytes, server.answers.reflection);
+        let guarded = flight::service(dispatcher.clone(), max_request_bytes, budget, server.answers.reflection);
         let setting = Setting::new(&python, &server, &tables, &location).shown_by(metrics.clone(), health.clone());
         let service = Fork {
             prefix: flight::HEALTH,

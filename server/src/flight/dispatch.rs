@@ -12,25 +12,29 @@ use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
 use tower::Service;
 
+use super::received::Received;
 use super::{Dispatcher, Fork, do_get, reflection, unreadable};
+use crate::memory::Budget;
 
-/// What only known callers reach: Flight, and reflection when it is asked for.
+/// What only known callers reach: Flight, and reflection when it is asked for. Requests take from the budget while they
+/// come.
 pub(crate) fn service<B>(
     dispatcher: Dispatcher,
     max_request_bytes: usize,
+    budget: Budget,
     reflection: bool,
 ) -> Result<
     impl Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static,
     reflection::Error,
 >
 where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
 {
     Ok(Fork {
         prefix: reflection::PREFIX,
         matching: reflection.then(reflection::services).transpose()?,
-        others: FlightServer::new(dispatcher, max_request_bytes),
+        others: FlightServer::new(dispatcher, max_request_bytes, budget),
     })
 }
 
@@ -40,11 +44,12 @@ struct FlightServer {
     dispatcher: Dispatcher,
     tonic: FlightServiceServer<Dispatcher>,
     max_request_bytes: usize,
+    budget: Budget,
 }
 
 impl FlightServer {
     /// Large answers, requests up to a limit and perhaps compressed, answers never compressed.
-    fn new(dispatcher: Dispatcher, max_request_bytes: usize) -> Self {
+    fn new(dispatcher: Dispatcher, max_request_bytes: usize, budget: Budget) -> Self {
         let tonic = FlightServiceServer::new(dispatcher.clone())
             .max_decoding_message_size(max_request_bytes)
             .max_encoding_message_size(usize::MAX)
@@ -54,13 +59,14 @@ impl FlightServer {
             dispatcher,
             tonic,
             max_request_bytes,
+            budget,
         }
     }
 }
 
 impl<B> Service<Request<B>> for FlightServer
 where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
 {
     type Response = Response<Body>;
@@ -72,6 +78,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let request = request.map(|body| Received::new(body, &self.budget));
         if request.uri().path() != do_get::PATH {
             let answered = self.tonic.call(request);
             return Box::pin(answered.map(|response| response.map(unreadable::describe)));

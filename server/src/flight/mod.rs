@@ -14,6 +14,7 @@ mod frame;
 mod health;
 mod methods;
 mod pieces;
+mod received;
 mod reflection;
 mod results;
 mod rpc;

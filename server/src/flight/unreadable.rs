@@ -7,6 +7,7 @@ use http::Response;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use super::received;
 use crate::error::{ErrorCode, ErrorInfo, FlightError, FlightKind};
 
 /// Every error of ours has this header; those of tonic do not.
@@ -33,6 +34,10 @@ fn is_about_the_request(code: Code) -> bool {
 
 /// What tonic says about a request that it cannot read: the bytes are no message, are too many, or end too early.
 pub(super) fn error(status: &Status) -> FlightError {
+    if status.metadata().contains_key(OURS) {
+        // The only error of ours that the body of a request ends with.
+        return received::full();
+    }
     let message = status.message();
     let reason = message
         .strip_prefix("failed to decode Protobuf message: ")
@@ -74,6 +79,12 @@ mod tests {
         let info: serde_json::Value = serde_json::from_slice(status.details()).expect("ErrorInfo");
         assert_eq!((status.code(), info["code"].as_i64()), (code, Some(1)));
         assert_eq!(info["msg"], message);
+    }
+
+    #[test]
+    fn an_upload_without_room_is_to_come_again() {
+        let error = error(&Status::from(received::full()));
+        assert_eq!(error.code(), Some(ErrorCode::BACKPRESSURE));
     }
 
     #[test]

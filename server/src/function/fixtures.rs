@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{Call, FlexConnectFunction, FunctionError, Output, RegisteredFunction, Registry};
+use super::{Call, FlexConnectFunction, FromFn, FunctionError, Output, RegisteredFunction, Registry, from_fn};
 use crate::error::ErrorCode;
 use crate::task::{CallEnding, TaskId};
 
@@ -19,10 +19,7 @@ type Body = Box<dyn Fn(Call) -> BoxFuture<'static, Result<Output, FunctionError>
 
 /// A function with one column `n` of integers, and a body given by the test.
 pub(crate) struct Scripted {
-    name: &'static str,
-    metadata: Option<Value>,
-    blocking: bool,
-    body: Body,
+    function: FromFn<Body>,
     cancelled: Cancellations,
 }
 
@@ -35,22 +32,20 @@ impl Scripted {
         F: Future<Output = Result<Output, FunctionError>> + Send + 'static,
         B: Fn(Call) -> F + Send + Sync + 'static,
     {
+        let body: Body = Box::new(move |call| body(call).boxed());
         Self {
-            name,
-            metadata: None,
-            blocking: false,
-            body: Box::new(move |call| body(call).boxed()),
+            function: from_fn(name, numbers_schema(), body),
             cancelled: Cancellations::default(),
         }
     }
 
     pub(crate) fn with_metadata(mut self, metadata: Value) -> Self {
-        self.metadata = Some(metadata);
+        self.function = self.function.with_metadata(metadata);
         self
     }
 
     pub(crate) fn on_blocking_threads(mut self) -> Self {
-        self.blocking = true;
+        self.function = self.function.on_blocking_threads();
         self
     }
 
@@ -60,32 +55,32 @@ impl Scripted {
 
     /// The function as the only one of a registry.
     pub(crate) fn registered(self) -> Arc<RegisteredFunction> {
-        let name = self.name;
+        let name = self.name().to_owned();
         let registry = Registry::builder().function(self).build().expect("a good function");
-        Arc::clone(registry.get(name).expect("just registered"))
+        Arc::clone(registry.get(&name).expect("just registered"))
     }
 }
 
 #[async_trait]
 impl FlexConnectFunction for Scripted {
     fn name(&self) -> &str {
-        self.name
+        self.function.name()
     }
 
     fn schema(&self) -> SchemaRef {
-        numbers_schema()
+        self.function.schema()
     }
 
     fn metadata(&self) -> Option<Value> {
-        self.metadata.clone()
+        self.function.metadata()
     }
 
     fn blocking(&self) -> bool {
-        self.blocking
+        self.function.blocking()
     }
 
     async fn call(&self, call: Call) -> Result<Output, FunctionError> {
-        (self.body)(call).await
+        self.function.call(call).await
     }
 
     fn cancel(&self, task: &TaskId) {

@@ -198,11 +198,12 @@ impl World {
         &self,
     ) -> impl Service<http::Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
     where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
     {
         let authenticator = Authenticator::asking(EnumeratedTokens::new(&["good".into()]), TokenHeader::Bearer);
-        let flight = flight::service(self.dispatcher.clone(), MAX_REQUEST, true).expect("reflection");
+        let flight =
+            flight::service(self.dispatcher.clone(), MAX_REQUEST, Budget::new(MAX_REQUEST), true).expect("reflection");
         Fork {
             prefix: flight::HEALTH,
             matching: Some(flight::health(self.health.clone(), self.phases.clone())),

@@ -111,6 +111,31 @@ impl Lease {
     pub const fn bytes(&self) -> usize {
         self.bytes
     }
+
+    /// Takes more.
+    ///
+    /// # Errors
+    /// When they do not fit; those taken before stay.
+    pub fn add(&mut self, bytes: usize) -> Result<(), Exceeded> {
+        self.account.take(bytes, self.account.limit)?;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// Takes more, also beyond the limit.
+    pub fn add_anyway(&mut self, bytes: usize) {
+        self.account.used.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes += bytes;
+    }
+
+    /// Gives back what is more than so many bytes.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        let more = self.bytes.saturating_sub(bytes);
+        if more > 0 {
+            self.bytes -= more;
+            self.account.used.fetch_sub(more, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Drop for Lease {
@@ -144,6 +169,21 @@ mod tests {
         assert!(budget.lease(0).is_err());
         drop(large);
         assert!(budget.lease(10).is_ok());
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn a_lease_grows_and_shrinks() {
+        let budget = Budget::new(10);
+        let mut lease = budget.lease_anyway(0);
+        lease.add(8).expect("fits");
+        lease.add(3).expect_err("does not fit");
+        lease.add_anyway(3);
+        assert_eq!((lease.bytes(), budget.used()), (11, 11));
+        lease.shrink_to(20);
+        lease.shrink_to(4);
+        assert_eq!((lease.bytes(), budget.used()), (4, 4));
+        drop(lease);
         assert_eq!(budget.used(), 0);
     }
 

@@ -19,7 +19,6 @@ use hyper::rt::Executor;
 use super::names::peer_name;
 use super::patience::Patience;
 use crate::telemetry::Metrics;
-use crate::telemetry::metrics::ConnectionEnd;
 
 thread_local! {
     /// What was seen of request and answer while their call was polled; a poll begins and ends on one thread.
@@ -104,7 +103,7 @@ impl<F: Future<Output = ()>> Future for Stream<F> {
         }
         self.turn = turn.unwrap_or(self.turn);
         if self.turn == Turn::Client && self.patience.poll_lost(context).is_ready() {
-            self.about.metrics.connection_ended(ConnectionEnd::Stalled);
+            self.about.metrics.call_stalled();
             tracing::info!(peer = peer_name(self.about.peer), "stalled_client");
             return Poll::Ready(());
         }

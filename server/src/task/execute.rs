@@ -20,6 +20,8 @@ pub(super) struct Life {
     shared: Arc<Shared>,
     task: Arc<Task>,
     submitted: Instant,
+    /// Whether its work blocks the thread it runs on.
+    blocking: bool,
     /// When its work began, if it did.
     started: Option<Instant>,
     /// What went wrong, with its causes; for the log.
@@ -28,12 +30,13 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn new(shared: Arc<Shared>, task: Arc<Task>, submitted: Instant) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, task: Arc<Task>, submitted: Instant, blocking: bool) -> Self {
         let meter = Some(task.kind_of().metrics.task_waits());
         Self {
             shared,
             task,
             submitted,
+            blocking,
             started: None,
             failure: None,
             meter,
@@ -69,7 +72,7 @@ impl Life {
             cancelled,
             deadline: Some(self.task.deadline()),
         };
-        let mut running = Running::start(work, context, &self.shared.workshop)?;
+        let mut running = Running::start(work, self.blocking, context, &self.shared.workshop)?;
         let told_to_stop = self
             .task
             .reach(|state| matches!(state, State::Cancelling(_)).then_some(()));

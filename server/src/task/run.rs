@@ -35,10 +35,15 @@ pub(super) enum Running {
 }
 
 impl Running {
-    /// Starts work.
-    pub(super) fn start(work: Arc<dyn Work>, context: TaskContext, workshop: &Workshop) -> Result<Self, FunctionError> {
+    /// Starts work, which blocks as it said before.
+    pub(super) fn start(
+        work: Arc<dyn Work>,
+        blocking: bool,
+        context: TaskContext,
+        workshop: &Workshop,
+    ) -> Result<Self, FunctionError> {
         let span = spans::task_run(&Span::current(), context.id);
-        if !work.blocking() {
+        if !blocking {
             let run = traced(work, context);
             return Ok(Self::Here(contained(run.instrument(span)).boxed()));
         }
@@ -109,7 +114,10 @@ async fn contained(work: impl Future<Output = Returned>) -> Returned {
 /// asynchronous work at its next await; blocking work runs on.
 pub(crate) fn start(work: Arc<dyn Work>, context: TaskContext) -> JoinHandle<Returned> {
     let workshop = Workshop::new(1, Leaks::new(1, Metrics::new()));
-    tokio::spawn(async move { Running::start(work, context, &workshop)?.await })
+    tokio::spawn(async move {
+        let blocking = work.blocking();
+        Running::start(work, blocking, context, &workshop)?.await
+    })
 }
 
 /// The error of work whose handle has no result.

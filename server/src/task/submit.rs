@@ -133,7 +133,7 @@ impl Shared {
             .memory()
             .lease(TASK_BYTES + command.len())
             .map_err(|_| Refusal::OutOfBytes)?;
-        // Work that cannot even tell fails when it runs.
+        // Asked once. Work that panics instead of telling gets a thread, where most things are allowed.
         let blocking = catch_unwind(AssertUnwindSafe(|| work.blocking())).unwrap_or(true);
         let submitted = Instant::now();
         let deadline = after(submitted, deadline.unwrap_or(kind.deadline));
@@ -150,7 +150,7 @@ impl Shared {
 
         let span = spans::task(task.kind(), task.id());
         task.in_progress(|progress| progress.span = span.clone());
-        let life = Life::new(Arc::clone(self), Arc::clone(&task), submitted);
+        let life = Life::new(Arc::clone(self), Arc::clone(&task), submitted, blocking);
         lock(&self.store).insert(Arc::clone(&task));
         if lock(&self.deadlines).insert(Arc::clone(&task)) {
             self.earlier_deadline.notify_one();

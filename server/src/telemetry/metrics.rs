@@ -68,6 +68,7 @@ struct Families {
     connections: IntGauge,
     connections_total: IntCounter,
     connections_ended: IntCounterVec,
+    stalled_calls: IntCounter,
     hosting: OnceLock<Box<dyn Hosting>>,
 }
 
@@ -138,6 +139,10 @@ impl Metrics {
                 "flexconnect_connections_ended_total",
                 "Connections that the server ended, by reason.",
                 &["reason"],
+            ),
+            stalled_calls: counter(
+                "flexconnect_stalled_calls_total",
+                "Calls that the server ended because their client did not take the answer, or did not finish the request.",
             ),
             hosting: OnceLock::new(),
             registry,
@@ -257,6 +262,11 @@ impl Metrics {
     /// The server ended a connection, or did not let it begin.
     pub fn connection_ended(&self, reason: ConnectionEnd) {
         self.0.connections_ended.with_label_values(&[reason.label()]).inc();
+    }
+
+    /// The server ended a call whose client did not do its part. The connection lives.
+    pub fn call_stalled(&self) {
+        self.0.stalled_calls.inc();
     }
 
     /// Shows how much memory results, streams and commands may hold and do, `used` being asked at every scrape.

@@ -63,6 +63,14 @@ impl Call {
         }
         meter.ended(code);
     }
+
+    /// The answer cannot go on, and has no trailers: its client sees a stream that is reset.
+    fn break_off(&mut self, status: &Status) {
+        let mut trailers = HeaderMap::new();
+        // What cannot be a header is not in what the log and the trace are told either.
+        let _ = status.add_header(&mut trailers);
+        self.end(&trailers);
+    }
 }
 
 fn code(headers: &HeaderMap) -> Option<Code> {
@@ -84,10 +92,10 @@ impl HttpBody for Observed {
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let Self { answer, call } = &mut *self;
         let frame = ready!(call.span.in_scope(|| Pin::new(answer).poll_frame(context)));
-        if let Some(Ok(frame)) = &frame
-            && let Some(trailers) = frame.trailers_ref()
-        {
-            call.end(trailers);
+        match &frame {
+            Some(Ok(frame)) => frame.trailers_ref().into_iter().for_each(|trailers| call.end(trailers)),
+            Some(Err(status)) => call.break_off(status),
+            None => {}
         }
         Poll::Ready(frame)
     }
@@ -100,3 +108,6 @@ impl HttpBody for Observed {
         self.answer.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,8 @@ use std::fs;
 
 use futures::future::select_all;
 
-use super::harness::{call, connect, read};
-use super::started::{Started, command, descendants, kill, runs};
+use super::harness::{call, connect, free_port, read};
+use super::started::{Started, command, descendants, get, kill, runs};
 
 async fn serves(server: &Started) {
     let mut client = connect(server.address).await;
@@ -139,14 +139,31 @@ async fn results_leave_no_descriptor_and_no_memory_behind() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_near_its_limit_is_replaced_and_no_call_notices() {
-    let server = Started::new("[python]\nworkers = 1\nworker_memory_bytes = 400000000\n");
+    let metrics = free_port();
+    let server = Started::new(&format!(
+        "metrics_host = '127.0.0.1'\nmetrics_port = {metrics}\n[python]\nworkers = 1\nworker_memory_bytes = 400000000\n"
+    ));
     let mut client = connect(server.address).await;
-    let until = std::time::Instant::now() + super::started::SOON;
-    while server.events("python_worker_ended").is_empty() {
+    let measured = || -> u64 {
+        let text = get(metrics, "/metrics").unwrap_or_default();
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("flexconnect_worker_memory_bytes{"));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .map_or(0, |bytes| bytes as u64)
+    };
+    let replaced = |server: &Started| !server.events("python_worker_ended").is_empty();
+    // Each call keeps 30 MB, and the next one waits until that was seen: calls are faster than workers are measured.
+    for round in 0.. {
+        let before = measured();
         call(&mut client, "Greedy").await.unwrap();
-        // Slower than workers are measured, or the limit would be far behind before anybody saw it.
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        assert!(std::time::Instant::now() < until, "nothing was replaced");
+        server.until("measured again", |server| {
+            replaced(server) || measured() > before + 20_000_000
+        });
+        if replaced(&server) {
+            break;
+        }
+        assert!(round < 20, "nothing was replaced at {} bytes", measured());
     }
     assert_eq!(server.event("python_worker_ended")["reason"], "memory_limit");
     serves(&server).await;

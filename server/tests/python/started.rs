@@ -213,6 +213,7 @@ impl Started {
     }
 }
 
+/// The answer to a request over plain HTTP.
 pub(crate) fn get(port: u16, path: &str) -> Option<String> {
     use std::io::{Read as _, Write as _};
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;

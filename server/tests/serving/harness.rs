@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use arrow_flight::decode::FlightRecordBatchStream;
@@ -25,7 +26,12 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// The configuration of these TOML lines, on a port that the system chooses.
 pub(crate) fn config(toml: &str) -> Config {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("server.toml");
+    config_in(folder.path(), toml)
+}
+
+/// The same, in a file that stays there.
+pub(crate) fn config_in(folder: &Path, toml: &str) -> Config {
+    let file = folder.join("server.toml");
     std::fs::write(&file, toml).unwrap();
     let inputs = Inputs {
         files: vec![file],

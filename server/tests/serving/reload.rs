@@ -1,18 +1,16 @@
 //! Files that change while a server runs: tokens, and the address that clients are told.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::{Criteria, FlightInfo};
-use flexconnect_server::config::{self, Inputs};
 use flexconnect_server::{Running, Server};
 use tempfile::TempDir;
 use tonic::transport::Channel;
 use tonic::{Code, Request};
 
 use super::functions::Numbers;
-use super::harness::{call, connect, eventually};
+use super::harness::{call, config_in, connect, eventually};
 
 /// A server whose settings file stays where it is.
 struct Kept {
@@ -23,15 +21,7 @@ struct Kept {
 impl Kept {
     async fn start(toml: impl Fn(&TempDir) -> String) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("server.toml");
-        std::fs::write(&file, toml(&folder)).unwrap();
-        let inputs = Inputs {
-            files: vec![file],
-            variables: BTreeMap::new(),
-            machine_name: "this.machine".to_owned(),
-        };
-        let (mut config, _) = config::load(&inputs).unwrap();
-        config.server.listen.port = 0;
+        let config = config_in(folder.path(), &toml(&folder));
         let running = Server::builder().function(Numbers).build().start(config).await.unwrap();
         Self { folder, running }
     }

@@ -64,12 +64,14 @@ pub(crate) async fn fuzz_rows(messages: Vec<FlightData>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use arrow::array::{ArrayRef, DictionaryArray};
     use arrow::datatypes::{DataType, Field, Fields, Int32Type, Schema, UnionFields, UnionMode};
     use arrow_flight::SchemaAsIpc;
     use arrow_flight::encode::{DictionaryHandling, FlightDataEncoderBuilder};
     use arrow_ipc::writer::IpcWriteOptions;
-    use std::sync::Arc;
+    use futures::StreamExt as _;
 
     use super::*;
 

@@ -15,7 +15,8 @@ settings! {
     STREAM_KEEP_ALIVE: SecondsOrOff, Is<Option<Duration>> = "stream_keep_alive_sec", SecondsOrOff, Is(None);
     /// Serve gRPC reflection, for tools that ask a server what it can do.
     REFLECTION: Flag, Is<bool> = "reflection", Flag, Is(false);
-    /// Bytes of one request.
+    /// Bytes of one request. However many there are, what is there of requests larger than 16 KiB counts to
+    /// `task_result_bytes` while they come; one that does not fit is answered with `BACKPRESSURE`.
     MAX_REQUEST_BYTES: Integer, Otherwise = "max_request_bytes",
         Integer { from: 1_024, to: i64::MAX, what: "a number of bytes" },
         Otherwise("no limit of its own; `task_result_bytes` holds");

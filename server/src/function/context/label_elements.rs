@@ -5,11 +5,10 @@ use std::collections::HashSet;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::filter::lists;
+use super::filter::{AbsoluteDateFilter, RelativeDateFilter, lists};
 use super::report::ObjectRef;
 use super::words::words;
-use super::{Calendar, DateRange, Granularity, absent_or_null};
-use crate::function::FunctionError;
+use super::{Granularity, absent_or_null};
 
 /// Which values of which label are wanted, and which page of them.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -80,8 +79,10 @@ pub struct ValidateBy {
 pub enum DependsOn {
     /// On another label.
     Label(DependsOnLabel),
-    /// On a date data set.
-    Date(DependsOnDate),
+    /// On the dates of a data set, counted from the context's timestamp.
+    RelativeDate(RelativeDateFilter),
+    /// On the dates of a data set, between two of them.
+    AbsoluteDate(AbsoluteDateFilter),
 }
 
 /// Another label has, or has not, one of these values.
@@ -95,36 +96,6 @@ pub struct DependsOnLabel {
     /// Whether they are the values to leave out.
     #[serde(default, deserialize_with = "absent_or_null")]
     pub complement_filter: bool,
-}
-
-/// A stretch of time of a date data set.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DependsOnDate {
-    /// The date data set.
-    pub dataset: String,
-    /// Its days and times.
-    pub period: DependsOnPeriod,
-}
-
-/// How the stretch of time is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DependsOnPeriod {
-    /// Periods counted from the context's timestamp, both ends included.
-    Relative {
-        /// The period.
-        granularity: Granularity,
-        /// The first one; the one of the timestamp is number 0.
-        from: i64,
-        /// The last one.
-        to: i64,
-    },
-    /// Two dates, both included, as in [`DateRange::between`].
-    Absolute {
-        /// The first.
-        from: String,
-        /// The last.
-        to: String,
-    },
 }
 
 impl LabelElementsRequest {
@@ -166,21 +137,6 @@ impl DependsOnLabel {
     }
 }
 
-impl DependsOnDate {
-    /// The days and times that count.
-    ///
-    /// # Errors
-    /// As [`Calendar::range`] and [`DateRange::between`].
-    pub fn range(&self, calendar: &Calendar) -> Result<DateRange, FunctionError> {
-        match &self.period {
-            DependsOnPeriod::Relative { granularity, from, to } => {
-                calendar.range(&self.dataset, granularity, *from, *to)
-            }
-            DependsOnPeriod::Absolute { from, to } => DateRange::between(from, to),
-        }
-    }
-}
-
 impl<'de> Deserialize<'de> for DependsOn {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         /// As it travels: one of the two.
@@ -198,7 +154,7 @@ impl<'de> Deserialize<'de> for DependsOn {
         }
         let sent = Sent::deserialize(deserializer)?;
         if let Some(date) = sent.date_filter {
-            return date.read().map(Self::Date).map_err(D::Error::custom);
+            return date.read().map_err(D::Error::custom);
         }
         Ok(Self::Label(DependsOnLabel {
             label: sent.label.ok_or_else(|| D::Error::missing_field("label"))?,
@@ -259,24 +215,34 @@ impl SentDataset {
 }
 
 impl SentDate {
-    fn read(self) -> Result<DependsOnDate, &'static str> {
+    fn read(self) -> Result<DependsOn, &'static str> {
         let sent = self
             .relative_date_filter
             .or(self.absolute_date_filter)
             .unwrap_or(self.flat);
-        let dataset = sent.dataset.ok_or("a dateFilter without `dataset`")?.id();
-        let period = match (sent.from, sent.to, sent.granularity) {
+        let dataset_identifier = sent.dataset.ok_or("a dateFilter without `dataset`")?.id();
+        match (sent.from, sent.to, sent.granularity) {
             (Some(SentEnd::Periods(from)), Some(SentEnd::Periods(to)), Some(granularity)) => {
-                DependsOnPeriod::Relative { granularity, from, to }
+                Ok(DependsOn::RelativeDate(RelativeDateFilter {
+                    dataset_identifier,
+                    granularity,
+                    from,
+                    to,
+                }))
             }
             (Some(SentEnd::Periods(_)), Some(SentEnd::Periods(_)), None) => {
-                return Err("a relative dateFilter without `granularity`");
+                Err("a relative dateFilter without `granularity`")
             }
-            (Some(SentEnd::Date(from)), Some(SentEnd::Date(to)), _) => DependsOnPeriod::Absolute { from, to },
-            (Some(_), Some(_), _) => return Err("a dateFilter from a number to a date"),
-            (None, _, _) | (_, None, _) => return Err("a dateFilter without `from` and `to`"),
-        };
-        Ok(DependsOnDate { dataset, period })
+            (Some(SentEnd::Date(from)), Some(SentEnd::Date(to)), _) => {
+                Ok(DependsOn::AbsoluteDate(AbsoluteDateFilter {
+                    dataset_identifier,
+                    from,
+                    to,
+                }))
+            }
+            (Some(_), Some(_), _) => Err("a dateFilter from a number to a date"),
+            (None, _, _) | (_, None, _) => Err("a dateFilter without `from` and `to`"),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-use arrow::array::{Array as _, AsArray as _, DictionaryArray, Int32Array, StringArray, UnionArray};
+use arrow::array::{AsArray as _, DictionaryArray, Int32Array, StringArray, UnionArray};
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{DataType, Field, Fields, Int32Type, Schema, UnionFields, UnionMode};
 use arrow_ipc::{

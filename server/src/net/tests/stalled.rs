@@ -8,7 +8,6 @@ use tokio::time::{sleep, timeout};
 
 use super::harness::*;
 use crate::config::ConnectionSettings;
-use crate::telemetry::metrics::ConnectionEnd;
 
 fn impatient() -> ConnectionSettings {
     ConnectionSettings {
@@ -23,7 +22,7 @@ async fn a_stream_that_nobody_reads_is_reset_and_the_connection_lives() {
     let mut client = lines.client().await;
     let mut body = client.start("/large").await.await.unwrap().into_body();
     // Nothing is given back to the window, so the server may send no more.
-    lines.ended(ConnectionEnd::Stalled, 1).await;
+    lines.stalled(1).await;
     let mut received = 0;
     let end = loop {
         match timeout(SOON, body.data()).await.expect("an end") {
@@ -99,7 +98,7 @@ async fn a_request_that_never_ends_is_reset_and_the_connection_lives() {
     let mut ready = client.send.clone().ready().await.unwrap();
     let (answer, mut body) = ready.send_request(request, false).unwrap();
     body.send_data(Bytes::from_static(b"half"), false).unwrap();
-    lines.ended(ConnectionEnd::Stalled, 1).await;
+    lines.stalled(1).await;
     let end = timeout(SOON, answer).await.expect("an end").unwrap_err();
     assert_eq!(end.reason(), Some(Reason::CANCEL));
     assert_eq!(client.call("/").await.unwrap(), 200);

@@ -42,15 +42,12 @@ async fn tables_are_read_any_number_of_times() {
 
 #[tokio::test]
 async fn streams_are_read_once() {
-    for blocking in [false, true] {
-        let function = Scripted::new("stream", |_| async {
+    let three = || {
+        Scripted::new("stream", |_| async {
             Ok(batches(vec![Ok(numbers(&[1])), Ok(numbers(&[])), Ok(numbers(&[2]))]))
-        });
-        let function = if blocking {
-            function.on_blocking_threads()
-        } else {
-            function
-        };
+        })
+    };
+    for function in [three(), three().on_blocking_threads()] {
         let tasks = Tasks::start(limits());
         let task = submit(&tasks, &function.registered());
         let stored = succeeded(&task).await;
@@ -86,16 +83,13 @@ async fn a_stream_ends_with_its_error() {
 
 #[tokio::test]
 async fn a_panic_in_a_stream_is_its_error() {
-    for blocking in [false, true] {
-        let function = Scripted::new("panics", |_| async {
+    let panics = || {
+        Scripted::new("panics", |_| async {
             let batches = futures::stream::poll_fn(|_| panic!("secret"));
             Ok(Output::stream(numbers_schema(), batches))
-        });
-        let function = if blocking {
-            function.on_blocking_threads()
-        } else {
-            function
-        };
+        })
+    };
+    for function in [panics(), panics().on_blocking_threads()] {
         let tasks = Tasks::start(limits());
         let task = submit(&tasks, &function.registered());
         let stored = succeeded(&task).await;

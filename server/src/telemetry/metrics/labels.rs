@@ -133,7 +133,7 @@ label! {
         Protocol = "protocol",
         /// The client did not answer a PING.
         KeepAlive = "keep_alive",
-        /// The client did not read.
+        /// The client did not read its socket.
         Stalled = "stalled",
         /// It was open for as long as connections may be.
         Age = "age",

@@ -5,8 +5,9 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use serde_json::Value;
 
-use crate::data_source::{Completeness, DataSource, Refusal, parse_document};
+use crate::data_source::{Changes, Completeness, DataSource, Refusal, parse_document};
 use crate::fault::{Effects, canonical_url};
 use crate::options::Variant;
 use crate::state::{Shared, State as Sandbox, lock};
@@ -81,11 +82,9 @@ pub(crate) async fn replace(
     Body(body): Body,
 ) -> Result<Response, Problem> {
     visible(&state, caller, &id)?;
-    let (named, changes) = parse_document(&body, Completeness::Whole)?;
-    check_same_id(&state, &id, &named)?;
+    let changes = changes_of(&state, &id, &body, Completeness::Whole)?;
     let replaced = stored(lock(&state.store).replace(&id, changes, state.rules()), effects);
-    let replaced = replaced.map_err(|refusal| Problem::refused(refusal, &id))?;
-    Ok(media.answer(StatusCode::OK, &replaced.document(listing.base(), false)))
+    written(replaced, &id, media, &listing)
 }
 
 pub(crate) async fn patch(
@@ -98,11 +97,9 @@ pub(crate) async fn patch(
     Body(body): Body,
 ) -> Result<Response, Problem> {
     visible(&state, caller, &id)?;
-    let (named, changes) = parse_document(&body, Completeness::Part)?;
-    check_same_id(&state, &id, &named)?;
+    let changes = changes_of(&state, &id, &body, Completeness::Part)?;
     let patched = stored(lock(&state.store).patch(&id, changes, state.rules()), effects);
-    let patched = patched.map_err(|refusal| Problem::refused(refusal, &id))?;
-    Ok(media.answer(StatusCode::OK, &patched.document(listing.base(), false)))
+    written(patched, &id, media, &listing)
 }
 
 pub(crate) async fn delete(
@@ -162,13 +159,21 @@ fn stored(written: Result<&mut DataSource, Refusal>, effects: Effects) -> Result
     })
 }
 
-fn check_same_id(state: &Sandbox, of_path: &str, of_body: &str) -> Result<(), Problem> {
-    if of_path == of_body || state.has(Variant::IdMismatchAccepted) {
-        return Ok(());
+/// What a body wants of the data source of this id.
+fn changes_of(state: &Sandbox, id: &str, body: &Value, completeness: Completeness) -> Result<Changes, Problem> {
+    let (named, changes) = parse_document(body, completeness)?;
+    if named == id || state.has(Variant::IdMismatchAccepted) {
+        return Ok(changes);
     }
     Err(Problem::bad_request(format!(
-        "The id '{of_body}' in the body differs from '{of_path}' in the path."
+        "The id '{named}' in the body differs from '{id}' in the path."
     )))
+}
+
+/// The answer to a write of what was there before.
+fn written(stored: Result<Resource, Refusal>, id: &str, media: Media, listing: &Listing) -> Result<Response, Problem> {
+    let resource = stored.map_err(|refusal| Problem::refused(refusal, id))?;
+    Ok(media.answer(StatusCode::OK, &resource.document(listing.base(), false)))
 }
 
 fn resource(source: &DataSource) -> Resource {

@@ -3,6 +3,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::function::FunctionError;
+use crate::function::context::DateRange;
 use crate::function::context::ExecutionContext;
 use crate::function::fixtures::{any_json, refusal};
 
@@ -105,13 +107,15 @@ fn depends_on(filter: &Value) -> Result<LabelElementsRequest, FunctionError> {
 #[case::flat(json!({"from": "2025-01-01", "to": "2025-01-31", "granularity": "DAY", "dataset": "date"}), "2025-01-01")]
 fn date_filters_come_in_two_forms(#[case] filter: Value, #[case] from: &str) {
     let request = depends_on(&filter).expect("a good filter");
-    let [DependsOn::Date(date)] = request.depends_on.as_slice() else {
-        panic!("one date filter")
-    };
-    assert_eq!(date.dataset, "date");
     let calendar = context(&Value::Null).calendar().expect("a calendar");
+    let (dataset, range) = match request.depends_on.as_slice() {
+        [DependsOn::RelativeDate(date)] => (&date.dataset_identifier, date.range(&calendar)),
+        [DependsOn::AbsoluteDate(date)] => (&date.dataset_identifier, date.range()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(dataset, "date");
     assert_eq!(
-        date.range(&calendar).expect("a range"),
+        range.expect("a range"),
         DateRange::between(from, "2025-01-31").expect("dates")
     );
 }
