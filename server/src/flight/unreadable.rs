@@ -43,7 +43,9 @@ pub(super) fn error(status: &Status) -> FlightError {
         .strip_prefix("failed to decode Protobuf message: ")
         .or_else(|| message.strip_prefix("Error, "))
         .unwrap_or(message);
-    let text = format!("The request cannot be read: {}.", reason.trim_end_matches('.'));
+    // Fields whose names are words of Rust have a mark there.
+    let reason = reason.trim_end_matches('.').replace("r#", "");
+    let text = format!("The request cannot be read: {reason}.");
     let kind = match status.code() {
         Code::OutOfRange | Code::ResourceExhausted => FlightKind::Server,
         Code::Cancelled => FlightKind::Cancelled,
@@ -68,6 +70,11 @@ mod tests {
         Status::internal("failed to decode Protobuf message: Ticket.ticket: invalid wire type"),
         Code::Internal,
         "The request cannot be read: Ticket.ticket: invalid wire type."
+    )]
+    #[case(
+        Status::internal("failed to decode Protobuf message: Action.r#type: buffer underflow"),
+        Code::Internal,
+        "The request cannot be read: Action.type: buffer underflow."
     )]
     #[case(
         Status::out_of_range("Error, decoded message length too large: found 9 bytes, the limit is: 8 bytes"),

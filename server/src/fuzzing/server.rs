@@ -29,6 +29,7 @@ use crate::config::{AnswerSettings, ConnectionSettings, Tables, TokenHeader};
 use crate::drain::{Calls, Phase};
 use crate::flight::{self, Dispatcher, FlexConnect, Fork, Offered, ServerContext, Settings};
 use crate::function::{Registry, from_fn};
+use crate::memory::Budget;
 use crate::net;
 use crate::task::{Limits, Output, Tasks};
 use crate::telemetry::Metrics;

@@ -20,8 +20,8 @@ pub(super) struct Life {
     shared: Arc<Shared>,
     task: Arc<Task>,
     submitted: Instant,
-    /// Whether its work blocks the thread it runs on.
-    blocking: bool,
+    /// Whether its work blocks the thread it runs on; `None` when it panicked as it was asked.
+    blocking: Option<bool>,
     /// When its work began, if it did.
     started: Option<Instant>,
     /// What went wrong, with its causes; for the log.
@@ -30,7 +30,7 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn new(shared: Arc<Shared>, task: Arc<Task>, submitted: Instant, blocking: bool) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, task: Arc<Task>, submitted: Instant, blocking: Option<bool>) -> Self {
         let meter = Some(task.kind_of().metrics.task_waits());
         Self {
             shared,
@@ -66,13 +66,14 @@ impl Life {
             .task
             .in_progress(|progress| (Arc::clone(&progress.work), progress.stop.clone()));
         let (work, cancelled) = brief.ok_or_else(FunctionError::cancelled)?;
+        let blocking = self.blocking.ok_or_else(FunctionError::panicked)?;
         let id = self.task.id();
         let context = TaskContext {
             id,
             cancelled,
             deadline: Some(self.task.deadline()),
         };
-        let mut running = Running::start(work, self.blocking, context, &self.shared.workshop)?;
+        let mut running = Running::start(work, blocking, context, &self.shared.workshop)?;
         let told_to_stop = self
             .task
             .reach(|state| matches!(state, State::Cancelling(_)).then_some(()));

@@ -133,8 +133,8 @@ impl Shared {
             .memory()
             .lease(TASK_BYTES + command.len())
             .map_err(|_| Refusal::OutOfBytes)?;
-        // Asked once. Work that panics instead of telling gets a thread, where most things are allowed.
-        let blocking = catch_unwind(AssertUnwindSafe(|| work.blocking())).unwrap_or(true);
+        // Work that cannot even tell fails when it runs.
+        let blocking = catch_unwind(AssertUnwindSafe(|| work.blocking())).ok();
         let submitted = Instant::now();
         let deadline = after(submitted, deadline.unwrap_or(kind.deadline));
         let progress = Progress {
@@ -156,7 +156,7 @@ impl Shared {
             self.earlier_deadline.notify_one();
         }
         tracing::info!(fun = task.kind(), task_id = %task.id(), "flexconnect_task_created");
-        begin(life.live().instrument(span), blocking);
+        begin(life.live().instrument(span), blocking.unwrap_or(true));
         Ok(task)
     }
 

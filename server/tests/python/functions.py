@@ -64,6 +64,43 @@ class Wrong(FlexConnectFunction):
         raise ValueError("there is no such region")
 
 
+class UnprintableError(Exception):
+    """Has no text."""
+
+    def __str__(self):
+        """Not even when it is asked."""
+        raise ValueError("no text")
+
+    __repr__ = __str__
+
+
+class GoesWrong(FlexConnectFunction):
+    """Goes wrong as it is told."""
+
+    Name = "GoesWrong"
+    Schema = _N
+
+    def call(self, parameters, columns, headers):
+        """Raises, or returns what is no table."""
+        match parameters["how"]:
+            case "large":
+                raise ValueError("x" * 200_000)
+            case "odd":
+                raise RuntimeError("\udcff\x00\u202e\r\n" + "ů" * 100)
+            case "unprintable":
+                raise UnprintableError
+            case "endless":
+                return self.call(parameters, columns, headers)
+            case "exit":
+                raise SystemExit(3)
+            case "caused":
+                raise RuntimeError("it failed") from ValueError("c" * 100_000)
+            case "text":
+                return "rows"
+            case _:
+                return None
+
+
 class Sleep(FlexConnectFunction):
     """Takes its time."""
 

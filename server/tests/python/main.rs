@@ -1,6 +1,8 @@
 //! Functions in Python, served by the binary, with the processes that run them killed in every way.
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod containers;
 #[cfg(test)]
 mod elsewhere;

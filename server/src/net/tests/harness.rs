@@ -115,12 +115,6 @@ impl Port {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// Waits until the server says that it ended so many calls whose client did nothing, and no connection.
-    pub(super) async fn stalled(&self, calls: usize) {
-        shows(&self.metrics, &format!("flexconnect_stalled_calls_total {calls}.0")).await;
-        shows_ends(&self.metrics, ConnectionEnd::Stalled, 0).await;
-    }
-
     /// Waits until the server says that it ended so many connections for this reason.
     pub(super) async fn ended(&self, reason: ConnectionEnd, times: usize) {
         shows_ends(&self.metrics, reason, times).await;
