@@ -6,6 +6,7 @@ use crate::auth;
 use crate::config::{Config, SpillSettings};
 use crate::memory::Spill;
 use crate::net;
+use crate::worker::{self, PythonError};
 
 /// What was found about a server and its configuration.
 #[derive(Debug, Default)]
@@ -44,6 +45,10 @@ impl Server {
             let spill = Spill::open(directory, saturating(*bytes));
             found.errors.extend(spill.err().map(StartError::from));
         }
+        let socket = python.socket.as_deref().map(worker::check_socket).transpose();
+        found
+            .errors
+            .extend(socket.err().map(|error| PythonError::from(error).into()));
         found.doubts.extend(net::check_advertised(server));
         found
     }

@@ -68,6 +68,24 @@ pub(super) fn openly(path: &Path) -> Result<(Socket, Listener), SocketError> {
     Ok((Socket { path, identity }, listener))
 }
 
+/// Whether a server could listen on a socket, as far as can be told without doing so.
+///
+/// # Errors
+/// When the folder is not there, or something else is in the socket's place.
+pub(crate) fn check(path: &Path) -> Result<(), SocketError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(SocketError::NoFolder {
+            folder: folder.to_owned(),
+        });
+    }
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => Err(SocketError::Else { path: path.to_owned() }),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 fn refused(path: &Path, folder: &Path, error: io::Error) -> SocketError {
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => SocketError::Forbidden {
@@ -136,6 +154,12 @@ mod tests {
             let text = openly(&at(name)).unwrap_err().to_string();
             assert!(text.contains(expected), "{name}: {text}");
         }
+        assert!(matches!(check(&at("file")), Err(SocketError::Else { .. })));
+        assert!(matches!(
+            check(&at("none/python.sock")),
+            Err(SocketError::NoFolder { .. })
+        ));
+        assert!(check(&at("python.sock")).is_ok());
         assert_eq!(fs::read_to_string(at("file")).unwrap(), "precious");
     }
 }

@@ -56,6 +56,7 @@ pub(crate) use fuzz::packet as fuzz_packet;
 use keeper::{Keeper, Program};
 use links::{Heard, Who};
 use meeting::Meeting;
+pub(crate) use meeting::check as check_socket;
 use metrics::Asking;
 pub(crate) use package::install as install_host;
 pub(crate) use setting::Setting;

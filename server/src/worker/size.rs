@@ -5,6 +5,9 @@ use super::fleet::Bounds;
 /// What a worker takes before one was measured.
 const GUESS: u64 = 256 << 20;
 
+/// What the host takes.
+const HOST: u64 = 32 << 20;
+
 /// A worker needs as much again as it takes to begin with, for what its calls make.
 const ROOM: u64 = 2;
 
@@ -62,11 +65,23 @@ impl Sizes {
     /// One worker, until it is known how much one takes.
     pub(super) fn bounds(&self) -> Bounds {
         let places = self.measured.map_or(1, |_| self.places());
-        let share = self.available.map(|available| available / self.places() as u64);
+        let share = self
+            .available
+            .map(|available| self.shared(available) / self.places() as u64);
         Bounds {
             places,
             memory: self.memory.or(share),
         }
+    }
+
+    /// What workers may have together. In a container of their own there is nothing else to take from: the host is there
+    /// as well, and for a while there is one worker more, whenever one is replaced.
+    fn shared(&self, available: u64) -> u64 {
+        let Some(_results) = self.results_elsewhere else {
+            return available;
+        };
+        let spare = HOST + self.measured.unwrap_or(GUESS);
+        available.saturating_sub(spare).max(available / 2)
     }
 
     /// Calls that one worker runs at a time.
@@ -151,6 +166,10 @@ mod tests {
         sizes.host(Some(16), Some(4 * GIB));
         assert_eq!((sizes.cpus, sizes.available), (16, Some(3 * GIB)));
         assert_eq!(sizes.doubt(Some(4 * GIB)), None);
+        sizes.worker(Some(GIB));
+        let spare = GIB + (32 << 20);
+        assert_eq!(sizes.bounds().places, 1);
+        assert_eq!(sizes.bounds().memory, Some(3 * GIB - spare), "room for the next worker");
         sizes.host(Some(16), Some(GIB));
         assert_eq!(sizes.available, Some(GIB / 2));
         assert!(
