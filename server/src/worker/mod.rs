@@ -93,15 +93,12 @@ impl Python {
             health,
         } = setting;
         let (hear, heard) = mpsc::channel(HEARD);
-        let (meeting, listener, keeper) = match &python.socket {
-            Some(path) => {
-                let (socket, listener) = meeting::openly(path)?;
-                (Meeting::Shared(socket), listener, None)
-            }
-            None => {
-                let (folder, listener, keeper) = child(python, hear.clone())?;
-                (Meeting::Private(folder), listener, Some(keeper))
-            }
+        let (meeting, listener, keeper) = if let Some(path) = &python.socket {
+            let (socket, listener) = meeting::openly(path)?;
+            (Meeting::Shared(socket), listener, None)
+        } else {
+            let (folder, listener, keeper) = child(python, hear.clone())?;
+            (Meeting::Private(folder), listener, Some(keeper))
         };
         tracing::info!(socket = %meeting.socket().display(), "python_socket_open");
         let who = keeper
@@ -215,18 +212,17 @@ fn child(python: &PythonSection, hear: mpsc::Sender<Heard>) -> Result<(Folder, L
 fn sizes(python: &PythonSection, server: &ServerSection) -> Sizes {
     let threads = server.tasks.threads;
     let system = System::ask();
-    let (available, results_elsewhere) = match &python.socket {
-        // What the result budget takes is a share of the memory there is; as much is left.
-        None => (ResultBytes::resolve(None, &system).bytes, None),
+    let (available, results_elsewhere) = if python.socket.is_some() {
         // The limit of this container means nothing there; the machine is the same.
-        Some(_) => {
-            let results = ResultBytes::resolve(server.tasks.result_bytes, &system).bytes;
-            let machine = System {
-                machine: system.machine,
-                ..System::default()
-            };
-            (ResultBytes::resolve(None, &machine).bytes, Some(results))
-        }
+        let results = ResultBytes::resolve(server.tasks.result_bytes, &system).bytes;
+        let machine = System {
+            machine: system.machine,
+            ..System::default()
+        };
+        (ResultBytes::resolve(None, &machine).bytes, Some(results))
+    } else {
+        // What the result budget takes is a share of the memory there is; as much is left.
+        (ResultBytes::resolve(None, &system).bytes, None)
     };
     Sizes {
         workers: python.workers,

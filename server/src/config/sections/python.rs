@@ -79,7 +79,13 @@ pub(super) fn read(reader: &mut Reader<'_>, modules: Vec<String>) -> Result<Pyth
     let (worker_memory, tracebacks) = (reader.read(&WORKER_MEMORY), reader.read(&TRACEBACKS));
     let (socket, config_files) = (reader.read(&SOCKET), reader.read(&CONFIG_FILES));
     let (socket, interpreter, path, config_files) = (socket?, interpreter?, path?, config_files?);
-    check_place(reader, socket.as_deref(), &interpreter, &path, &config_files)?;
+    check_place(
+        reader,
+        socket.as_deref(),
+        interpreter.as_ref(),
+        path.as_ref(),
+        config_files.as_ref(),
+    )?;
     let count = |value: i64| usize::try_from(value).map_err(|_| Noted);
     Ok(PythonSection {
         modules,
@@ -99,9 +105,9 @@ pub(super) fn read(reader: &mut Reader<'_>, modules: Vec<String>) -> Result<Pyth
 fn check_place(
     reader: &mut Reader<'_>,
     socket: Option<&std::path::Path>,
-    interpreter: &Option<PathBuf>,
-    path: &Option<Vec<String>>,
-    config_files: &Option<Vec<String>>,
+    interpreter: Option<&PathBuf>,
+    path: Option<&Vec<String>>,
+    config_files: Option<&Vec<String>>,
 ) -> Result<(), Noted> {
     let Some(socket) = socket else {
         return match config_files {
