@@ -8,7 +8,7 @@ from harness.certificates import Authority
 from harness.config import Config
 from harness.farm import Farm
 from harness.pair import Pair
-from harness.server import Kind, Program, ours, vendors
+from harness.server import Kind, Program, of_service, ours, vendors
 
 _VARIABLE = "FLEXCONNECT_COMPAT_SERVER"
 _BUILD = f"build it with 'cargo build -p flexconnect-compat' and set {_VARIABLE} to target/debug/flexconnect-compat"
@@ -38,8 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     unasked = []
     if config.getoption("--only") == "python":
         unasked.append("ours")
-    if config.getoption("--functions") == "python":
-        unasked.append("rust")
+    unasked.append("rust" if config.getoption("--functions") == "python" else "python")
 
     def is_unasked(item: pytest.Item) -> bool:
         return any(item.get_closest_marker(marker) for marker in unasked)
@@ -58,6 +57,16 @@ def farm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if only != "python":
         programs["ours"] = ours(os.environ[_VARIABLE], request.config.getoption("--functions"))
     with Farm(programs, tmp_path_factory.mktemp("servers")) as farm:
+        yield farm
+
+
+@pytest.fixture(scope="session")
+def services(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    """Starts servers of a service of its own, instead of functions."""
+    only, path = request.config.getoption("--only"), os.environ.get(_VARIABLE)
+    kinds: list[Kind] = [kind for kind in ("python", "ours") if only in (None, kind)]
+    programs = {kind: of_service(kind, path, "compat_service") for kind in kinds}
+    with Farm(programs, tmp_path_factory.mktemp("services")) as farm:
         yield farm
 
 

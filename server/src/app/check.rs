@@ -28,6 +28,7 @@ impl Server {
             ..
         } = config;
         let mut found = Findings::default();
+        found.doubts.extend(python.idle());
         let brings_verifier = self.verifier.is_there();
         match Checked::new(self.serves) {
             Err(error) => found.errors.push(error),

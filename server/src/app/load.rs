@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use super::StartError;
 use super::builder::{Factory, Serves};
 use crate::config::{FlexConnectSection, FunctionLimits};
-use crate::flight::{FlexConnect, FlightMethods, ServerContext, Settings};
+use crate::flight::{FlexConnect, ServerContext, Serving, Settings};
 use crate::function::{FunctionError, LoadContext, Registry};
 use crate::worker::{Python, Setting};
 
@@ -33,8 +33,23 @@ impl Checked {
         context: ServerContext,
         flexconnect: FlexConnectSection,
         python: Setting<'_>,
-    ) -> Result<(Arc<dyn FlightMethods>, Option<Python>), StartError> {
+        max_request_bytes: usize,
+    ) -> Result<(Serving, Option<Python>), StartError> {
+        for advice in python.python.idle() {
+            tracing::warn!(advice, "config_warning");
+        }
         match self {
+            Self::Functions(registry) if python.python.has_own_methods() => {
+                if registry.iter().next().is_some() {
+                    return Err(StartError::FunctionsAndProvider(
+                        python.python.provider.module().to_owned(),
+                    ));
+                }
+                let (python, _) = Python::start(python).await?;
+                tracing::info!("rpc_enabled");
+                let relay = python.relay(context, max_request_bytes);
+                Ok((Serving::Relay(Arc::new(relay)), Some(python)))
+            }
             Self::Functions(registry) => {
                 let (registry, python) = with_python(registry, python).await?;
                 for doubt in idle_limits(&flexconnect.limits, &registry) {
@@ -50,7 +65,7 @@ impl Checked {
                 let settings = Settings {
                     polling_interval: flexconnect.polling_interval,
                 };
-                Ok((Arc::new(FlexConnect::new(registry, settings)), python))
+                Ok((Serving::Methods(Arc::new(FlexConnect::new(registry, settings))), python))
             }
             Self::Methods(make) => {
                 if python.python.serves() {
@@ -63,7 +78,7 @@ impl Checked {
                     .unwrap_or_else(|_| Err(FunctionError::failed("it panicked")));
                 let methods = outcome.map_err(StartError::Service)?;
                 tracing::info!("rpc_enabled");
-                Ok((methods, None))
+                Ok((Serving::Methods(methods), None))
             }
         }
     }
@@ -74,6 +89,9 @@ pub(crate) async fn with_python(
     registry: Registry,
     setting: Setting<'_>,
 ) -> Result<(Registry, Option<Python>), StartError> {
+    if setting.python.has_own_methods() {
+        return Err(StartError::NoFunctions);
+    }
     if !setting.python.serves() {
         return Ok((registry, None));
     }

@@ -66,8 +66,14 @@ pub enum StartError {
     /// Functions in Python cannot be served.
     #[error(transparent)]
     Python(#[from] PythonError),
+    /// Functions of the program and methods of a module cannot both be served.
+    #[error(
+        "this program has functions of its own, and {0} has Flight methods: a call would not say whom it is for; \
+         leave out --methods-provider and python.methods_provider"
+    )]
+    FunctionsAndProvider(String),
     /// A command is about functions, and there is a service instead.
-    #[error("this program has Flight methods of its own and no functions: use its `start` command")]
+    #[error("there are Flight methods and no functions: use the `start` command")]
     NoFunctions,
 }
 
@@ -163,7 +169,9 @@ impl Server {
         let beating = AbortOnDropHandle::new(tokio::spawn(beat(tasks.clone(), tasks_pulse)));
 
         let load = LoadContext::new(tables.clone(), location.clone());
-        let (methods, python) = serves.load(&load, context, flexconnect, setting).await?;
+        let (methods, python) = serves
+            .load(&load, context, flexconnect, setting, max_request_bytes)
+            .await?;
         dispatcher.serve(methods);
         phase.send_replace(Phase::Serving);
         Ok(Running {

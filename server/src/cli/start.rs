@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver};
@@ -12,15 +13,16 @@ use tracing::Instrument as _;
 
 use super::{ConfigArguments, Outcome};
 use crate::app::Server;
-use crate::config::{Config, Warning};
+use crate::config::{Config, Provider, Warning};
 use crate::telemetry::{self, Style, spans};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigArguments,
-    /// What is served, as the vendor's server asks for it: FlexConnect functions, and nothing else.
-    #[arg(long, value_name = "MODULE", value_parser = ["gooddata_flexconnect"])]
+    /// What Python serves: gooddata_flexconnect or gooddata_flexfun for functions, any other module for the Flight RPC
+    /// methods that its @flight_server_methods function makes. Goes before python.methods_provider.
+    #[arg(long, value_name = "MODULE", value_parser = NonEmptyStringValueParser::new())]
     methods_provider: Option<String>,
     /// A file that steers Python's logging in functions (INI, as `logging.config.fileConfig` reads it).
     #[arg(long, value_name = "FILE")]
@@ -33,6 +35,9 @@ pub(super) struct Arguments {
 pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
     let (mut config, warnings) = arguments.config.load()?;
     config.python.logging_config = arguments.logging_config;
+    if let Some(module) = arguments.methods_provider {
+        config.python.provider = Provider::named(&module);
+    }
     let style = if arguments.dev_log {
         Style::Readable {
             colour: io::stderr().is_terminal(),

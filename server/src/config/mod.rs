@@ -31,8 +31,9 @@ pub use reference::reference;
 pub use report::{Mistake, Mistakes, Warning};
 pub use sections::{
     AnswerSettings, Authentication, ConnectionSettings, DrainSettings, FlexConnectSection, FunctionLimit,
-    FunctionLimits, HostPort, JwtSettings, KeySet, LogSettings, Pem, PemText, PythonSection, ServerSection,
-    SpillSettings, TaskSettings, Tls, TokenHeader, TokenVerification, TraceExporter, TraceKeys, TraceSettings,
+    FunctionLimits, HostPort, JwtSettings, KeySet, LogSettings, Modules, Pem, PemText, Provider, PythonSection,
+    ServerSection, SpillSettings, TaskSettings, Tls, TokenHeader, TokenVerification, TraceExporter, TraceKeys,
+    TraceSettings,
 };
 pub use setting::Unwritten;
 pub use source::Source;

@@ -3,11 +3,13 @@
 mod code;
 mod info;
 mod kind;
+mod relayed;
 mod status;
 
 pub use code::{ErrorCode, Retry};
 pub use info::ErrorInfo;
 pub use kind::FlightKind;
+pub(crate) use relayed::tidy;
 pub(crate) use status::message_of;
 
 /// An error of a Flight call, before it becomes a gRPC status.

@@ -13,20 +13,20 @@ use super::info::cut;
 use super::{ErrorInfo, FlightError, FlightKind};
 
 /// Bytes that all trailers of an error may take together, counted as HTTP/2 does.
-const BUDGET: usize = 5 * 1024;
+pub(super) const BUDGET: usize = 5 * 1024;
 
 /// What HTTP/2 counts for a header on top of its name and value.
-const HEADER_OVERHEAD: usize = 32;
+pub(super) const HEADER_OVERHEAD: usize = 32;
 
 const ARROW_STATUS: &str = "x-arrow-status";
-const ARROW_MESSAGE: &str = "x-arrow-status-message-bin";
-const ARROW_DETAIL: &str = "x-arrow-status-detail-bin";
-const GRPC_STATUS: &str = "grpc-status";
-const GRPC_MESSAGE: &str = "grpc-message";
-const GRPC_DETAILS: &str = "grpc-status-details-bin";
+pub(super) const ARROW_MESSAGE: &str = "x-arrow-status-message-bin";
+pub(super) const ARROW_DETAIL: &str = "x-arrow-status-detail-bin";
+pub(super) const GRPC_STATUS: &str = "grpc-status";
+pub(super) const GRPC_MESSAGE: &str = "grpc-message";
+pub(super) const GRPC_DETAILS: &str = "grpc-status-details-bin";
 
 /// Characters of a message that has no `ErrorInfo` to cut it.
-const PLAIN_MESSAGE_LIMIT: usize = 256;
+pub(super) const PLAIN_MESSAGE_LIMIT: usize = 256;
 
 /// What an `ErrorInfo` is cut down to until it fits: characters of message and detail, and whether the body stays.
 const STEPS: [(usize, usize, bool); 12] = [

@@ -1,4 +1,4 @@
-//! Who answers a call: `DoGet` is answered without a copy of the data, everything else by tonic.
+//! Who answers a call: `DoGet` is answered without a copy of the data, everything else by tonic; or another process.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,6 +15,9 @@ use tower::Service;
 use super::received::Received;
 use super::{Dispatcher, Fork, do_get, reflection, unreadable};
 use crate::memory::Budget;
+
+/// How the paths of all methods of Flight begin.
+const FLIGHT: &str = "/arrow.flight.protocol.FlightService/";
 
 /// What only known callers reach: Flight, and reflection when it is asked for. Requests take from the budget while they
 /// come.
@@ -78,6 +81,13 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        if let Some(relay) = self
+            .dispatcher
+            .relay()
+            .filter(|_| request.uri().path().starts_with(FLIGHT))
+        {
+            return Box::pin(async move { Ok(relay.answer(request).await) });
+        }
         let request = request.map(|body| Received::new(body, &self.budget));
         if request.uri().path() != do_get::PATH {
             let answered = self.tonic.call(request);

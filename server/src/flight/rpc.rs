@@ -18,6 +18,7 @@ use super::contain::{contained, poll_next};
 use super::{Answers, CallContext, DataStream, FlightMethods, ServerContext, Uploads, pieces, unreadable};
 use crate::error::FlightError;
 use crate::ipc::Message;
+use crate::worker::Relay;
 
 type Answer<T> = Result<Response<T>, Status>;
 type Messages<T> = BoxStream<'static, Result<T, Status>>;
@@ -25,8 +26,16 @@ type Messages<T> = BoxStream<'static, Result<T, Status>>;
 /// Answers the RPCs of Arrow Flight with the methods of a service. Clones answer with the same ones.
 #[derive(Clone)]
 pub(crate) struct Dispatcher {
-    methods: Arc<OnceLock<Arc<dyn FlightMethods>>>,
+    serving: Arc<OnceLock<Serving>>,
     server: ServerContext,
+}
+
+/// What answers calls.
+pub(crate) enum Serving {
+    /// Methods in this process.
+    Methods(Arc<dyn FlightMethods>),
+    /// Methods in another one: calls are relayed as they are, before anything of them is read.
+    Relay(Arc<Relay>),
 }
 
 /// A call that began.
@@ -40,14 +49,22 @@ impl Dispatcher {
     /// Answers `NOT_READY` until there are methods.
     pub(crate) fn new(server: ServerContext) -> Self {
         Self {
-            methods: Arc::default(),
+            serving: Arc::default(),
             server,
         }
     }
 
-    /// From now on these methods answer. Only the first ones count.
-    pub(crate) fn serve(&self, methods: Arc<dyn FlightMethods>) {
-        let _ = self.methods.set(methods);
+    /// From now on this answers. Only the first counts.
+    pub(crate) fn serve(&self, serving: Serving) {
+        let _ = self.serving.set(serving);
+    }
+
+    /// What relays calls, if they are relayed.
+    pub(super) fn relay(&self) -> Option<Arc<Relay>> {
+        match self.serving.get()? {
+            Serving::Methods(_) => None,
+            Serving::Relay(relay) => Some(Arc::clone(relay)),
+        }
     }
 
     /// The data of a ticket. The call is over when it is read, or given up.
@@ -58,7 +75,11 @@ impl Dispatcher {
     }
 
     fn begin<T>(&self, request: Request<T>) -> Result<Begun<'_, T>, FlightError> {
-        let methods = self.methods.get().ok_or_else(FlightError::not_ready)?;
+        let methods = match self.serving.get() {
+            Some(Serving::Methods(methods)) => methods,
+            // Calls that are relayed do not come here.
+            Some(Serving::Relay(_)) | None => return Err(FlightError::not_ready()),
+        };
         let (metadata, extensions, message) = request.into_parts();
         Ok(Begun {
             call: Arc::new(CallContext::new(metadata, &extensions, self.server.clone())),

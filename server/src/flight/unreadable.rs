@@ -33,7 +33,7 @@ fn is_about_the_request(code: Code) -> bool {
 }
 
 /// What tonic says about a request that it cannot read: the bytes are no message, are too many, or end too early.
-pub(super) fn error(status: &Status) -> FlightError {
+pub(crate) fn error(status: &Status) -> FlightError {
     if status.metadata().contains_key(OURS) {
         // The only error of ours that the body of a request ends with.
         return received::full();

@@ -19,6 +19,7 @@ pub(crate) use advertise::check as check_advertised;
 #[cfg(feature = "fuzzing")]
 pub(crate) use connection::fuzz_connection;
 pub use listen::BindError;
+pub(crate) use names::peer_name;
 pub use names::{location, machine_name};
 pub use tls::TlsError;
 

@@ -36,7 +36,7 @@ fn full_name<'h>(hostname: &str, hosts: &'h str) -> Option<&'h str> {
 pub(super) struct PeerName(pub(super) Arc<str>);
 
 /// The caller as logs name it: `ipv4:127.0.0.1:45286`, `ipv6:%5B::1%5D:47028`.
-pub(super) fn peer_name(peer: SocketAddr) -> String {
+pub(crate) fn peer_name(peer: SocketAddr) -> String {
     // A listener on `::` sees callers by IPv4 as `::ffff:127.0.0.1`.
     let (ip, port) = (peer.ip().to_canonical(), peer.port());
     match ip {

@@ -203,6 +203,11 @@ impl Tasks {
         self.shared.closed.store(true, Ordering::Release);
     }
 
+    /// Whether new calls are refused.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.shared.closed.load(Ordering::Acquire)
+    }
+
     /// The task of an id as it came from a client; `None` when there is none, or none any more.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<Arc<Task>> {

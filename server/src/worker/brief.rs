@@ -34,7 +34,8 @@ pub(super) fn brief(
         (Some(_), None) => (usual(), true),
     };
     json!({
-        "modules": python.modules,
+        "provider": python.provider.module(),
+        "modules": python.modules(),
         "files": files,
         "optional": optional,
         "settings": settings,

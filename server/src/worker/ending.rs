@@ -30,7 +30,7 @@ impl Ending {
 
     /// A sentence that ends without a stop.
     pub(super) fn text(&self) -> String {
-        const PROCESS: &str = "the worker process that ran the function";
+        const PROCESS: &str = "the worker process that ran it";
         match self {
             Self::Exited(code) => format!("{PROCESS} ended by itself, with exit code {code}"),
             Self::Signalled { oom: true, .. } => format!("{PROCESS} was killed: it was out of memory"),
@@ -84,6 +84,6 @@ mod tests {
             oom,
         };
         let text = Ending::of(&ended).text();
-        assert_eq!(text, format!("the worker process that ran the function {says}"));
+        assert_eq!(text, format!("the worker process that ran it {says}"));
     }
 }

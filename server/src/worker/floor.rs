@@ -129,6 +129,11 @@ impl<S> Floor<S> {
         self.desks.iter().filter(|desk| desk.open).count()
     }
 
+    /// A worker that takes calls.
+    pub(super) fn open_worker(&self) -> Option<u64> {
+        self.desks.iter().find(|desk| desk.open).map(|desk| desk.worker)
+    }
+
     /// Asks for a slot.
     pub(super) fn ask(&mut self, wants: Use) -> (Asked<S>, Option<Grow>) {
         // Who came first is served first.

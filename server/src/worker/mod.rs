@@ -27,6 +27,7 @@ mod log;
 mod meeting;
 mod metrics;
 mod package;
+mod relay;
 mod setting;
 mod shared;
 mod size;
@@ -44,6 +45,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{PythonSection, ServerSection};
+use crate::flight::ServerContext;
 use crate::memory::{ResultBytes, System};
 use endings::Endings;
 use error::NoPython;
@@ -59,6 +61,7 @@ use meeting::Meeting;
 pub(crate) use meeting::check as check_socket;
 use metrics::Asking;
 pub(crate) use package::install as install_host;
+pub(crate) use relay::Relay;
 pub(crate) use setting::Setting;
 use shared::Shared;
 use size::Sizes;
@@ -74,7 +77,8 @@ pub(crate) struct Python {
     end: Option<oneshot::Sender<()>>,
     supervisor: AbortOnDropHandle<()>,
     _accepting: AbortOnDropHandle<()>,
-    _meeting: Meeting,
+    shared: Arc<Shared>,
+    meeting: Meeting,
 }
 
 impl Python {
@@ -142,7 +146,8 @@ impl Python {
             end: Some(end),
             supervisor: AbortOnDropHandle::new(tokio::spawn(supervisor.run())),
             _accepting: AbortOnDropHandle::new(tokio::spawn(accepting)),
-            _meeting: meeting,
+            shared: Arc::clone(&shared),
+            meeting,
         };
         let gone = || PythonError::Ended("the server ends".to_owned());
         let decided = decided.await.unwrap_or_else(|_| Err(gone()));
@@ -161,6 +166,16 @@ impl Python {
                 Err(error)
             }
         }
+    }
+
+    /// What answers calls with the methods that the worker has, instead of functions.
+    pub(crate) fn relay(&self, server: ServerContext, max_request_bytes: usize) -> Relay {
+        Relay::new(
+            Arc::clone(&self.shared),
+            self.meeting.socket(),
+            server,
+            max_request_bytes,
+        )
     }
 
     /// Ends the workers and waits for that.
@@ -225,6 +240,7 @@ fn sizes(python: &PythonSection, server: &ServerSection) -> Sizes {
         (ResultBytes::resolve(None, &system).bytes, None)
     };
     Sizes {
+        only_one: python.has_own_methods(),
         workers: python.workers,
         threads: python.threads,
         memory: python.worker_memory,

@@ -19,7 +19,7 @@ use crate::function::FunctionError;
 use crate::task::TaskId;
 
 /// How long a call waits for a worker while there is none.
-const NO_WORKER: Duration = Duration::from_secs(10);
+pub(super) const NO_WORKER: Duration = Duration::from_secs(10);
 
 /// What calls ask of the supervisor.
 #[derive(Debug)]
@@ -141,9 +141,11 @@ impl Shared {
 }
 
 fn no_worker() -> FunctionError {
-    let message = "No worker process runs at the moment. Try again later.";
-    FunctionError::flight(FlightKind::Unavailable, ErrorInfo::new(ErrorCode::NOT_READY, message))
+    FunctionError::flight(FlightKind::Unavailable, ErrorInfo::new(ErrorCode::NOT_READY, NOBODY))
 }
+
+/// What callers are told while nothing runs.
+pub(super) const NOBODY: &str = "No worker process runs at the moment. Try again later.";
 
 /// A slot that is waited for. One that was given in the moment that nobody wanted it any more goes back.
 struct Given(Option<oneshot::Receiver<Taken<Connection>>>, Arc<Shared>, Use);

@@ -14,6 +14,9 @@ const ROOM: u64 = 2;
 /// What was configured, and what is known of host and workers. Pure.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
+    /// There is exactly one worker, whatever else is said: it has a service of its own, whose state is nowhere else. It is
+    /// not replaced while it lives, and calls come to it past its slots.
+    pub(super) only_one: bool,
     /// `python.workers`
     pub(super) workers: Option<usize>,
     /// `python.threads`
@@ -68,10 +71,8 @@ impl Sizes {
         let share = self
             .available
             .map(|available| self.shared(available) / self.places() as u64);
-        Bounds {
-            places,
-            memory: self.memory.or(share),
-        }
+        let memory = self.memory.or(share).filter(|_| !self.only_one);
+        Bounds { places, memory }
     }
 
     /// What workers may have together. In a container of their own there is nothing else to take from: the host is there
@@ -86,12 +87,18 @@ impl Sizes {
 
     /// Calls that one worker runs at a time.
     pub(super) fn threads(&self) -> usize {
+        if self.only_one {
+            return 0;
+        }
         self.threads
             .unwrap_or_else(|| self.calls.div_ceil(self.places()))
             .max(1)
     }
 
     fn places(&self) -> usize {
+        if self.only_one {
+            return 1;
+        }
         let each = self.measured.unwrap_or(GUESS).saturating_mul(ROOM);
         let fit = self.available.map_or(u64::MAX, |available| available / each);
         let fit = usize::try_from(fit).unwrap_or(usize::MAX);
@@ -107,6 +114,7 @@ mod tests {
 
     fn sizes() -> Sizes {
         Sizes {
+            only_one: false,
             workers: None,
             threads: None,
             memory: None,
@@ -144,6 +152,19 @@ mod tests {
             (sizes.bounds().places, sizes.threads(), sizes.bounds().memory),
             (3, 2, Some(7))
         );
+    }
+
+    #[test]
+    fn a_service_has_one_worker_and_nothing_replaces_it() {
+        let mut sizes = Sizes {
+            only_one: true,
+            workers: Some(3),
+            memory: Some(7),
+            ..sizes()
+        };
+        sizes.worker(Some(1 << 20));
+        let bounds = sizes.bounds();
+        assert_eq!((bounds.places, sizes.threads(), bounds.memory), (1, 0, None));
     }
 
     #[test]

@@ -168,6 +168,12 @@ def vendors() -> Program:
     return Program([str(program), "start", "--methods-provider", "gooddata_flexconnect"], _PYTHON_MODULES)
 
 
+def of_service(kind: Kind, path: str | None, module: str) -> Program:
+    """A server of the Flight methods that a Python module makes."""
+    program = Path(sys.executable).parent / "gooddata-flight-server" if kind == "python" else Path(path or "").resolve()
+    return Program([str(program), "start", "--methods-provider", module], [])
+
+
 def ours(path: str, functions: Literal["rust", "python"]) -> Program:
     """Our server: the program at this path with functions in Rust, or with those that the vendor's server has."""
     program = str(Path(path).resolve())

@@ -8,6 +8,7 @@ mod connections;
 mod drain;
 mod endpoints;
 mod flexconnect;
+mod flexfun;
 mod jwt;
 mod listen;
 mod python;
@@ -24,7 +25,7 @@ pub use drain::DrainSettings;
 pub use flexconnect::{FlexConnectSection, FunctionLimit, FunctionLimits};
 pub use jwt::{JwtSettings, KeySet};
 pub use listen::HostPort;
-pub use python::PythonSection;
+pub use python::{Modules, Provider, PythonSection};
 pub use tasks::{SpillSettings, TaskSettings};
 pub use telemetry::{LogSettings, TraceExporter, TraceKeys, TraceSettings};
 pub use tls::{Pem, PemText, Tls};
@@ -35,7 +36,7 @@ use super::setting::{Group, Section};
 use super::tree::Table;
 
 /// All sections that are ours; every other one belongs to functions.
-pub(super) static SECTIONS: [Section; 5] = [
+pub(super) static SECTIONS: [Section; 6] = [
     Section {
         name: "server",
         groups: &[
@@ -57,6 +58,10 @@ pub(super) static SECTIONS: [Section; 5] = [
     Section {
         name: "python",
         groups: &[Group::new("Functions in Python", python::ALL)],
+    },
+    Section {
+        name: "flexfun",
+        groups: &[Group::new("Functions of gooddata-flexfun", flexfun::ALL)],
     },
     Section {
         name: "enumerated_tokens",
@@ -113,7 +118,12 @@ pub(super) fn resolve(
         Ok((flexconnect, modules)) => (Ok(flexconnect), modules),
         Err(noted) => (Err(noted), Vec::new()),
     };
-    let python = python::read(&mut Reader::new(settings, "python", findings), modules);
+    let flexfun = flexfun::read(&mut Reader::new(settings, "flexfun", findings));
+    let named = Modules {
+        flexconnect: modules,
+        flexfun: flexfun.as_ref().map_or_else(|_| Vec::new(), Vec::clone),
+    };
+    let python = python::read(&mut Reader::new(settings, "python", findings), named);
     let means = authentication::Means {
         tokens: authentication::tokens::read(&mut Reader::new(settings, "enumerated_tokens", findings)),
         jwt: jwt::read(&mut Reader::new(settings, "jwt", findings)),
@@ -159,6 +169,7 @@ pub(super) fn resolve(
         logs,
         traces,
     };
+    flexfun?;
     Ok((server, flexconnect?, python?))
 }
 

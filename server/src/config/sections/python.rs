@@ -1,12 +1,18 @@
-//! `[python]`: what runs the functions in Python.
+//! `[python]`: what runs in Python, and what runs it.
 
 use std::path::PathBuf;
 
-use crate::config::kinds::{Flag, Integer, Path, Texts};
+use crate::config::kinds::{Flag, Integer, Path, Text, Texts};
 use crate::config::reader::{Noted, Reader};
-use crate::config::setting::{Is, Otherwise, settings};
+use crate::config::setting::{Is, IsText, Otherwise, settings};
 
 settings! {
+    /// What Python serves, as `start --methods-provider` says, which goes before this: `gooddata_flexconnect` is the modules
+    /// of `flexconnect.functions`, `gooddata_flexfun` those of `flexfun.functions`. Any other is a module with Flight RPC
+    /// methods of its own, made by a function marked with `@flight_server_methods`; it runs in exactly one process, for
+    /// which `workers`, `threads` and `worker_memory_bytes` have no meaning.
+    METHODS_PROVIDER: Text, IsText = "methods_provider", Text { what: "the name of a Python module" },
+        IsText(Provider::FLEXCONNECT);
     /// The Python that runs functions: `CPython` 3.10 to 3.14, with pyarrow and gooddata-flexconnect installed.
     INTERPRETER: Path, Otherwise = "interpreter", Path { what: "the path of a Python interpreter" },
         Otherwise("the one of `VIRTUAL_ENV`, or the first `python3` or `python` in `PATH`");
@@ -40,11 +46,59 @@ settings! {
 /// What the kernel takes for the path of a socket.
 const LONGEST_SOCKET: usize = 107;
 
-/// `[python]`, and the modules of `[flexconnect]`.
+/// What Python serves (`methods_provider`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Provider {
+    /// Functions of `gooddata-flexconnect`.
+    #[default]
+    FlexConnect,
+    /// Functions of `gooddata-flexfun`, which came before.
+    FlexFun,
+    /// The Flight RPC methods that this module makes.
+    Own(String),
+}
+
+impl Provider {
+    const FLEXCONNECT: &str = "gooddata_flexconnect";
+    const FLEXFUN: &str = "gooddata_flexfun";
+
+    /// The provider that a module of this name is.
+    #[must_use]
+    pub fn named(module: &str) -> Self {
+        match module {
+            Self::FLEXCONNECT => Self::FlexConnect,
+            Self::FLEXFUN => Self::FlexFun,
+            own => Self::Own(own.to_owned()),
+        }
+    }
+
+    /// The name of the module.
+    #[must_use]
+    pub fn module(&self) -> &str {
+        match self {
+            Self::FlexConnect => Self::FLEXCONNECT,
+            Self::FlexFun => Self::FLEXFUN,
+            Self::Own(module) => module,
+        }
+    }
+}
+
+/// Modules with functions, by the section that names them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Modules {
+    /// `flexconnect.functions`
+    pub flexconnect: Vec<String>,
+    /// `flexfun.functions`
+    pub flexfun: Vec<String>,
+}
+
+/// `[python]`, and the modules of `[flexconnect]` and `[flexfun]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PythonSection {
-    /// `flexconnect.functions`: modules with functions.
-    pub modules: Vec<String>,
+    /// `methods_provider`
+    pub provider: Provider,
+    /// `flexconnect.functions` and `flexfun.functions`.
+    pub named: Modules,
     /// `interpreter`; `None` for the first that is found.
     pub interpreter: Option<PathBuf>,
     /// `socket`: where the host of another container connects; `None` for a host that the server starts.
@@ -66,14 +120,63 @@ pub struct PythonSection {
 }
 
 impl PythonSection {
+    /// The modules with functions that are served.
+    #[must_use]
+    pub fn modules(&self) -> &[String] {
+        match self.provider {
+            Provider::FlexConnect => &self.named.flexconnect,
+            Provider::FlexFun => &self.named.flexfun,
+            Provider::Own(_) => &[],
+        }
+    }
+
+    /// Whether Python has Flight RPC methods of its own to serve, and no functions.
+    #[must_use]
+    pub const fn has_own_methods(&self) -> bool {
+        matches!(self.provider, Provider::Own(_))
+    }
+
     /// Whether Python has anything to serve.
     #[must_use]
     pub fn serves(&self) -> bool {
-        !self.modules.is_empty() || self.socket.is_some()
+        self.has_own_methods() || !self.modules().is_empty() || self.socket.is_some()
+    }
+
+    /// What was written down and is not served, in sentences.
+    #[must_use]
+    pub fn idle(&self) -> Vec<String> {
+        let Modules { flexconnect, flexfun } = &self.named;
+        let serves = self.provider.module();
+        let mut idle = Vec::new();
+        let mut functions = |modules: &[String], section: &str, of: &Provider| {
+            if !modules.is_empty() && self.provider != *of {
+                let provider = of.module();
+                idle.push(format!(
+                    "{section}.functions has no effect: {serves} is served; start with --methods-provider {provider}, or \
+                     set python.methods_provider"
+                ));
+            }
+        };
+        functions(flexconnect, "flexconnect", &Provider::FlexConnect);
+        functions(flexfun, "flexfun", &Provider::FlexFun);
+        if let Provider::Own(module) = &self.provider {
+            let settings = [
+                ("workers", self.workers.is_some_and(|workers| workers != 1)),
+                ("threads", self.threads.is_some()),
+                ("worker_memory_bytes", self.worker_memory.is_some()),
+            ];
+            for (name, _) in settings.into_iter().filter(|(_, written)| *written) {
+                idle.push(format!(
+                    "python.{name} has no effect: {module} runs in exactly one process"
+                ));
+            }
+        }
+        idle
     }
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, modules: Vec<String>) -> Result<PythonSection, Noted> {
+pub(super) fn read(reader: &mut Reader<'_>, named: Modules) -> Result<PythonSection, Noted> {
+    let provider = reader.read(&METHODS_PROVIDER);
     let (interpreter, path) = (reader.read(&INTERPRETER), reader.read(&PATH));
     let (workers, threads) = (reader.read(&WORKERS), reader.read(&THREADS));
     let (worker_memory, tracebacks) = (reader.read(&WORKER_MEMORY), reader.read(&TRACEBACKS));
@@ -88,7 +191,8 @@ pub(super) fn read(reader: &mut Reader<'_>, modules: Vec<String>) -> Result<Pyth
     )?;
     let count = |value: i64| usize::try_from(value).map_err(|_| Noted);
     Ok(PythonSection {
-        modules,
+        provider: Provider::named(&provider?),
+        named,
         interpreter,
         socket,
         config_files,
@@ -132,4 +236,45 @@ fn check_place(
         reader.refuse(name, problem, fix)
     });
     refused.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(provider: &str) -> PythonSection {
+        PythonSection {
+            provider: Provider::named(provider),
+            named: Modules {
+                flexconnect: vec!["sales".to_owned()],
+                flexfun: vec!["old".to_owned()],
+            },
+            workers: Some(2),
+            ..PythonSection::default()
+        }
+    }
+
+    #[test]
+    fn the_provider_says_what_is_served_and_what_is_not() {
+        let of = |provider| {
+            let section = section(provider);
+            let idle = section
+                .idle()
+                .iter()
+                .filter_map(|text| text.split_once(" has").map(|(name, _)| name.to_owned()));
+            (section.modules().to_vec(), idle.collect::<Vec<_>>())
+        };
+        assert_eq!(
+            of("gooddata_flexconnect"),
+            (vec!["sales".to_owned()], vec!["flexfun.functions".to_owned()])
+        );
+        assert_eq!(
+            of("gooddata_flexfun"),
+            (vec!["old".to_owned()], vec!["flexconnect.functions".to_owned()])
+        );
+        let (modules, idle) = of("my.service");
+        assert_eq!(modules, Vec::<String>::new());
+        assert_eq!(idle, ["flexconnect.functions", "flexfun.functions", "python.workers"]);
+        assert!(section("my.service").serves());
+    }
 }

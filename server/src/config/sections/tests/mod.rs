@@ -212,7 +212,7 @@ fn a_host_in_another_container_has_its_own_python(#[case] setting: &str, #[case]
 #[test]
 fn sockets_have_paths_that_the_kernel_takes_and_files_of_an_image_need_one() {
     let section = config("[python]\nsocket = '/run/python.sock'\nconfig_files = '/config/a.toml'").python;
-    assert!(section.serves() && section.modules.is_empty());
+    assert!(section.serves() && section.modules().is_empty());
     assert_eq!(section.config_files, Some(vec!["/config/a.toml".to_owned()]));
     let told = mistakes(&format!("[python]\nsocket = '/{}'", "x".repeat(107)));
     assert!(

@@ -14,8 +14,11 @@ from flexconnect_worker.packet import Head
 from flexconnect_worker.worker.journal import Journal
 from flexconnect_worker.worker.text import describe, dumps, loads
 
+FLEXCONNECT = "gooddata_flexconnect"
+FLEXFUN = "gooddata_flexfun"
 _PYTHON = (3, 10)
-_NEEDED = {"pyarrow": "16.1.0", "gooddata-flexconnect": "1.30.0"}
+_PACKAGES = {FLEXCONNECT: "gooddata-flexconnect", FLEXFUN: "gooddata-flexfun"}
+_OLDEST = "1.30.0"
 
 
 class Unloadable(Exception):  # noqa: N818
@@ -26,29 +29,33 @@ class Unloadable(Exception):  # noqa: N818
         self.advice = advice
 
 
-def check() -> None:
-    """Raises `Unloadable` unless this interpreter has what functions need."""
+def needed(provider: str) -> dict[str, str]:
+    """The packages that a methods provider needs, and how old they may be."""
+    return {"pyarrow": "16.1.0", _PACKAGES.get(provider, "gooddata-flight-server"): _OLDEST}
+
+
+def check(provider: str) -> None:
+    """Raises `Unloadable` unless this interpreter has what is needed."""
     if sys.version_info < _PYTHON:
         raise Unloadable(f"Python {platform.python_version()} is too old: functions need 3.10 or newer")
     wrong = []
-    for package, needed in _NEEDED.items():
+    packages = needed(provider)
+    for package, oldest in packages.items():
         found = _version(package)
         if found is None:
             wrong.append(f"{package} is not installed")
-        elif _order(found) < _order(needed):
-            wrong.append(f"{package} {found} is older than {needed}")
+        elif _order(found) < _order(oldest):
+            wrong.append(f"{package} {found} is older than {oldest}")
     if wrong:
-        wanted = " ".join(f"'{package}>={needed}'" for package, needed in _NEEDED.items())
+        wanted = " ".join(f"'{package}>={oldest}'" for package, oldest in packages.items())
         raise Unloadable(
             f"{' and '.join(wrong)} in the Python {platform.python_version()} of {sys.executable}",
             f"{sys.executable} -m pip install --upgrade {wanted}",
         )
 
 
-def load(about: Head, journal: Journal, tell_health: Callable[[str, str], None]) -> dict[str, Any]:
-    """The functions by name; raises whatever their modules raise."""
-    from gooddata_flexconnect.function.function_registry import FlexConnectFunctionRegistry  # noqa: PLC0415
-
+def prepare(about: Head, journal: Journal, tell_health: Callable[[str, str], None]) -> Any:
+    """The vendor's `ServerContext`, with logs and traces set up."""
     from flexconnect_worker.worker import context, image, logs, tracing  # noqa: PLC0415
 
     _set_up_logs(logs, journal, about.get("logging") or {})
@@ -56,14 +63,31 @@ def load(about: Head, journal: Journal, tell_health: Callable[[str, str], None])
     own = image.of(about)
     made = context.make(about, own, tell_health)
     tracing.set_up(made.config.otel_config)
-    modules = about.get("modules") or []
     if own is not None:
         about["ignored"] = own.ignored
-        about["modules"] = modules = modules or own.modules
-        if not modules:
-            files = ", ".join(about["files"])
-            raise Unloadable(f"no functions are configured, neither for the server nor in this image ({files})")
-    return FlexConnectFunctionRegistry().load(made, modules).functions
+        older = about.get("provider") == FLEXFUN
+        about["modules"] = about.get("modules") or (_older(own.settings) if older else own.modules)
+    return made
+
+
+def load(provider: str, about: Head, context: Any) -> dict[str, Any]:
+    """The functions by name; raises whatever their modules raise."""
+    modules: list[str] = about.get("modules") or []
+    if not modules and "ignored" in about:
+        files = ", ".join(about["files"])
+        raise Unloadable(f"no functions are configured, neither for the server nor in this image ({files})")
+    if provider == FLEXFUN:
+        from gooddata_flexfun.flexfun.flex_fun_registry import FlexFunRegistry  # noqa: PLC0415
+
+        older: dict[str, Any] = FlexFunRegistry().load(context, modules).flex_funs
+        return older
+    from gooddata_flexconnect.function.function_registry import FlexConnectFunctionRegistry  # noqa: PLC0415
+
+    return FlexConnectFunctionRegistry().load(context, modules).functions
+
+
+def _older(settings: Any) -> list[str]:
+    return [str(module) for module in settings.get("flexfun.functions") or []]
 
 
 def words(error: BaseException) -> str:
@@ -91,7 +115,7 @@ def advice(error: BaseException, modules: list[str]) -> str | None:
     return "set PYTHONPATH, or python.path in the configuration, to the folder that it is in"
 
 
-def listing(functions: dict[str, Any], about: Head) -> Head:
+def listing(provider: str, functions: dict[str, Any], about: Head) -> Head:
     """What the server has to know about the functions that were loaded."""
     return {
         "ignored": about.get("ignored", []),
@@ -103,7 +127,10 @@ def listing(functions: dict[str, Any], about: Head) -> Head:
             }
             for name, function in functions.items()
         ],
-        "versions": {"python": platform.python_version(), **{package: _version(package) for package in _NEEDED}},
+        "versions": {
+            "python": platform.python_version(),
+            **{package: _version(package) for package in needed(provider)},
+        },
         "memory": kernel.proportional(os.getpid()) or kernel.resident(os.getpid()),
     }
 

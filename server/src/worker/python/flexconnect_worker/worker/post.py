@@ -43,6 +43,7 @@ class Post:
         output.install(self._journal)
         self._metrics = Metrics(self._give_metrics)
         self._functions: dict[str, Any] = {}
+        self._service: Any = None
         self._tasks = Tasks()
         self._slots = 0
         self._orders: queue.SimpleQueue[Head] = queue.SimpleQueue()
@@ -91,12 +92,18 @@ class Post:
                 self._metrics.ask()
 
     def _load(self, about: Head) -> None:
+        provider = about.get("provider") or functions.FLEXCONNECT
         try:
-            functions.check()
-            self._functions = functions.load(about, self._journal, self._tell_health)
-            # What calls need is there before the first of them, which would wait for it.
-            importlib.import_module("flexconnect_worker.worker.slot")
-            body = dumps(functions.listing(self._functions, about))
+            functions.check(provider)
+            context = functions.prepare(about, self._journal, self._tell_health)
+            if provider in (functions.FLEXCONNECT, functions.FLEXFUN):
+                self._functions = functions.load(provider, about, context)
+                # What calls need is there before the first of them, which would wait for it.
+                importlib.import_module("flexconnect_worker.worker.slot")
+            else:
+                about["modules"] = [provider]
+                self._serve(provider, context)
+            body = dumps(functions.listing(provider, self._functions, about))
         except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit included
             self._give_up(error, about.get("modules") or [])
         # What modules made while they loaded stays as long as the process: no collection has to look at it.
@@ -105,6 +112,13 @@ class Post:
         self._ending.at_last(self._say_last_words)
         self._journal.flush()
         packet.send_pieces(self._connection, {"op": "loaded"}, [body], len(body))
+
+    def _serve(self, provider: str, context: Any) -> None:
+        from flexconnect_worker.worker import provider as providers  # noqa: PLC0415
+        from flexconnect_worker.worker import service  # noqa: PLC0415
+
+        methods = providers.make(provider, context)
+        self._service = service.start(methods, self._about["socket"], self._about["key"])
 
     def _add_slots(self, count: int) -> None:
         from flexconnect_worker.worker.slot import Slot  # noqa: PLC0415
