@@ -33,7 +33,7 @@ programs:
 	@cargo build --workspace --all-targets
 
 test-unit: programs ## Unit and property tests, and each crate against real sockets and processes
-	@tests/setup data python
+	@tests/setup data python flexfun
 	cargo test --workspace
 
 test-fuzz: ## A minute of made-up input for each part that reads bytes from outside

@@ -9,6 +9,8 @@ mod elsewhere;
 #[cfg(test)]
 mod ends;
 #[cfg(test)]
+mod flexfun;
+#[cfg(test)]
 #[path = "../serving/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of serving, which use more of it")]
 mod harness;
@@ -16,6 +18,8 @@ mod harness;
 mod hosted;
 #[cfg(test)]
 mod loading;
+#[cfg(test)]
+mod methods;
 #[cfg(test)]
 mod results;
 #[cfg(test)]

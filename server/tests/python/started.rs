@@ -17,14 +17,19 @@ pub(crate) const SOON: Duration = Duration::from_mins(1);
 
 /// The interpreter of the tests, with the packages of tests/requirements.txt.
 pub(crate) fn interpreter() -> PathBuf {
+    environment("python")
+}
+
+/// The interpreter of an environment that tests/setup makes.
+pub(crate) fn environment(name: &str) -> PathBuf {
     let cache = std::env::var("FLEXCONNECT_CACHE").unwrap_or_else(|_| {
         let home = std::env::var("HOME").unwrap();
         std::env::var("XDG_CACHE_HOME").unwrap_or(format!("{home}/.cache")) + "/flexconnect"
     });
-    let python = Path::new(&cache).join("python/bin/python");
+    let python = Path::new(&cache).join(name).join("bin/python");
     assert!(
         python.exists(),
-        "{} is not there: run tests/setup python",
+        "{} is not there: run tests/setup {name}",
         python.display()
     );
     python
@@ -86,17 +91,26 @@ impl Started {
 
     /// A server of the functions of another module.
     pub(crate) fn serving(modules: &str, server: &str) -> Self {
+        Self::started("gooddata_flexconnect", &interpreter(), modules, server)
+    }
+
+    /// A server of what a methods provider makes in an interpreter.
+    pub(crate) fn of(provider: &str, interpreter: &Path, server: &str) -> Self {
+        Self::started(provider, interpreter, "functions", server)
+    }
+
+    fn started(provider: &str, interpreter: &Path, modules: &str, server: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, health) = (free_port(), free_port());
         let toml = format!(
-            "[flexconnect]\nfunctions = ['{modules}']\n[server]\nlisten_port = {port}\nadvertise_host = 'localhost'\n\
+            "[flexconnect]\nfunctions = ['{modules}']\n[flexfun]\nfunctions = ['flexfuns']\n[server]\nlisten_port = {port}\nadvertise_host = 'localhost'\n\
              health_check_host = '127.0.0.1'\nhealth_check_port = {health}\ntask_cancel_grace_sec = 1\n\
              propagation_delay_sec = 0\n{server}"
         );
         let mut command = command(&toml, folder.path());
         command
-            .arg("start")
-            .arg("--config")
+            .env("GOODDATA_FLIGHT_PYTHON__INTERPRETER", interpreter)
+            .args(["start", "--methods-provider", provider, "--config"])
             .arg(folder.path().join("server.toml"));
         let started = Self::spawn(command, port, health, folder);
         started.event("rpc_enabled");

@@ -79,7 +79,7 @@ class Service(gf.FlightServerMethods):
         if "task_id" in wanted:
             return self.do_get_task_result(context, self._ctx.task_executor, wanted["task_id"])
         finalizer = self.call_finalizer_middleware(context)
-        finalizer.register_on_end(lambda error: Stage.note(wanted["key"], "whole" if error is None else "broken off"))
+        finalizer.register_on_end(lambda _: Stage.note(wanted["key"], "over"))
         return flight.GeneratorStream(_N, _batches(wanted))
 
     def do_put(

@@ -1,5 +1,6 @@
 //! What a worker answers, on its way to the client, until its trailers; or until the worker is gone, which is told there.
 
+use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -55,11 +56,13 @@ impl Answer {
         }
     }
 
-    fn break_off(&mut self) {
+    fn break_off(&mut self, error: Box<dyn Error + Send + Sync>) {
         let InWorker { shared, worker } = &self.following.in_worker;
         let (shared, worker) = (Arc::clone(shared), *worker);
         let refusal = Arc::clone(&self.following.refusal);
-        self.state = State::Broken(Box::pin(async move { broken_off(&shared, worker, &refusal).await }));
+        self.state = State::Broken(Box::pin(
+            async move { broken_off(&shared, worker, &refusal, &*error).await },
+        ));
     }
 }
 
@@ -80,8 +83,8 @@ impl Body for Answer {
                         let trailers = error::tidy(trailers, self.tracebacks);
                         return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
                     }
-                    // Every answer ends with trailers.
-                    Some(Err(_)) | None => self.break_off(),
+                    Some(Err(error)) => self.break_off(error.into()),
+                    None => self.break_off("an answer ended without trailers".into()),
                 },
                 State::Broken(why) => {
                     let why = ready!(why.as_mut().poll(context));

@@ -13,6 +13,7 @@ mod connections;
 mod passing;
 mod upload;
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -65,7 +66,7 @@ impl Relay {
     pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let answered = self.relayed(request).await;
         answered.unwrap_or_else(|error| Status::from(error).into_http())
@@ -74,7 +75,7 @@ impl Relay {
     async fn relayed<B>(&self, request: Request<B>) -> Result<Response<Body>, FlightError>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let method = request.uri().path().rsplit('/').next().unwrap_or_default();
         // The others fetch and cancel what was begun before.
@@ -89,6 +90,7 @@ impl Relay {
         let (parts, body) = request.into_parts();
         let body = Body::new(Upload::new(body, self.max_request_bytes, Arc::clone(&refusal)));
         let mut request = Request::new(body);
+        *request.method_mut() = parts.method.clone();
         *request.uri_mut() = passing::uri(&parts.uri);
         *request.headers_mut() = passing::headers(&parts);
 
@@ -104,12 +106,12 @@ impl Relay {
                     attempt += 1;
                     self.gone(in_worker.worker).await;
                 }
-                Err(Unsent(_)) => return Err(self.lost(in_worker.worker).await),
+                Err(Unsent(_)) => return Err(unavailable()),
             }
         };
         let answer = match sent.await {
             Ok(answer) => answer,
-            Err(_) => return Err(broken_off(&self.shared, in_worker.worker, &refusal).await),
+            Err(error) => return Err(broken_off(&self.shared, in_worker.worker, &refusal, &error).await),
         };
         Ok(self.passed_on(answer, Answer::follow(in_worker, in_progress, refusal)))
     }
@@ -131,8 +133,7 @@ impl Relay {
         let mut up = self.shared.up.subscribe();
         loop {
             if timeout_at(until, up.wait_for(|up| *up)).await.is_err() {
-                let info = ErrorInfo::new(ErrorCode::NOT_READY, NOBODY);
-                return Err(FlightError::new(FlightKind::Unavailable, info));
+                return Err(unavailable());
             }
             if let Some(in_worker) = self.enter() {
                 return Ok(in_worker);
@@ -158,10 +159,6 @@ impl Relay {
     async fn gone(&self, worker: u64) {
         let _ = self.shared.endings.of(worker).await;
     }
-
-    async fn lost(&self, worker: u64) -> FlightError {
-        broken_off(&self.shared, worker, &Refusal::default()).await
-    }
 }
 
 impl Drop for InWorker {
@@ -172,12 +169,24 @@ impl Drop for InWorker {
     }
 }
 
-/// Why a call was broken off: the request was refused, or else the worker is gone.
-async fn broken_off(shared: &Shared, worker: u64, refusal: &Refusal) -> FlightError {
+fn unavailable() -> FlightError {
+    FlightError::new(FlightKind::Unavailable, ErrorInfo::new(ErrorCode::NOT_READY, NOBODY))
+}
+
+/// Why a call was broken off: the request was refused, or the worker is gone, or else its connection failed.
+async fn broken_off(shared: &Shared, worker: u64, refusal: &Refusal, error: &(dyn Error + Send + Sync)) -> FlightError {
     if let Some(error) = refusal.get() {
         return error.clone();
     }
     let ending = shared.endings.of(worker).await.text();
-    let message = format!("The call was broken off: {ending}.");
-    FlightError::new(FlightKind::Internal, ErrorInfo::new(ErrorCode::INTERNAL_ERROR, message))
+    let why = if lock(&shared.floor).open_worker() == Some(worker) {
+        let reason = crate::telemetry::chain(error).to_string();
+        tracing::warn!(worker, reason, "python_connection_failed");
+        "the connection to the worker process failed".to_owned()
+    } else {
+        ending
+    };
+    // What was done before is not known, so nobody is asked to try again.
+    let info = ErrorInfo::new(ErrorCode::COMMAND_FAILED, format!("The call was broken off: {why}."));
+    FlightError::new(FlightKind::Internal, info)
 }
