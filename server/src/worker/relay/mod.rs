@@ -174,13 +174,18 @@ fn unavailable() -> FlightError {
 }
 
 /// Why a call was broken off: the request was refused, or the worker is gone, or else its connection failed.
-async fn broken_off(shared: &Shared, worker: u64, refusal: &Refusal, error: &(dyn Error + Send + Sync)) -> FlightError {
+async fn broken_off(
+    shared: &Shared,
+    worker: u64,
+    refusal: &Refusal,
+    error: &(dyn Error + Send + Sync + 'static),
+) -> FlightError {
     if let Some(error) = refusal.get() {
         return error.clone();
     }
     let ending = shared.endings.of(worker).await.text();
     let why = if lock(&shared.floor).open_worker() == Some(worker) {
-        let reason = crate::telemetry::chain(error).to_string();
+        let reason = crate::telemetry::chain(error);
         tracing::warn!(worker, reason, "python_connection_failed");
         "the connection to the worker process failed".to_owned()
     } else {
