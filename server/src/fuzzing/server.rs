@@ -101,7 +101,10 @@ impl World {
         let settings = Settings {
             polling_interval: SECOND,
         };
-        dispatcher.serve(Arc::new(FlexConnect::new(functions(), settings)));
+        dispatcher.serve(crate::flight::Serving::Methods(Arc::new(FlexConnect::new(
+            functions(),
+            settings,
+        ))));
         Self {
             runtime,
             dispatcher,

@@ -109,7 +109,9 @@ fn kit_that_tells(answers: AnswerSettings) -> Kit {
     let settings = Settings {
         polling_interval: SECOND,
     };
-    service.serve(Arc::new(FlexConnect::new(registry, settings)));
+    service.serve(crate::flight::Serving::Methods(Arc::new(FlexConnect::new(
+        registry, settings,
+    ))));
     Kit {
         service,
         tasks,
