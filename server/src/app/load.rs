@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 
 use super::StartError;
 use super::builder::{Factory, Serves};
-use crate::config::{FlexConnectSection, FunctionLimits};
+use crate::config::{FlexConnectSection, FunctionLimits, Modules, Provider, PythonSection};
 use crate::flight::{FlexConnect, ServerContext, Serving, Settings};
 use crate::function::{FunctionError, LoadContext, Registry};
 use crate::worker::{Python, Setting};
@@ -72,13 +72,28 @@ impl Checked {
                     let advice = "nothing is served from Python: this program has Flight methods of its own";
                     tracing::warn!(advice, "config_warning");
                 }
+                let workers = if python.verifier.is_some() {
+                    let none = PythonSection {
+                        named: Modules::default(),
+                        provider: Provider::default(),
+                        ..python.python.clone()
+                    };
+                    let (workers, _no_functions) = Python::start(Setting {
+                        python: &none,
+                        ..python
+                    })
+                    .await?;
+                    Some(workers)
+                } else {
+                    None
+                };
                 let making = AssertUnwindSafe(async move { make(context).await }).catch_unwind();
                 let outcome = making
                     .await
                     .unwrap_or_else(|_| Err(FunctionError::failed("it panicked")));
                 let methods = outcome.map_err(StartError::Service)?;
                 tracing::info!("rpc_enabled");
-                Ok((Serving::Methods(methods), None))
+                Ok((Serving::Methods(methods), workers))
             }
         }
     }
@@ -92,7 +107,7 @@ pub(crate) async fn with_python(
     if setting.python.has_own_methods() {
         return Err(StartError::NoFunctions);
     }
-    if !setting.python.serves() {
+    if !setting.needs_workers() {
         return Ok((registry, None));
     }
     let (python, functions) = Python::start(setting).await?;

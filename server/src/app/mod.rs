@@ -17,7 +17,7 @@ pub use builder::{Functions, Methods, Server, ServerBuilder};
 pub use running::Running;
 
 use crate::admin::{self, Health, OpenError, Pulse, Status};
-use crate::auth::{AuthError, Authenticator};
+use crate::auth::{AuthError, Authenticator, Brought};
 use crate::config::{Config, Tables, TaskSettings};
 use crate::drain::{Calls, Phase};
 use crate::flight::{self, Dispatcher, Fork, Offered, ServerContext};
@@ -26,7 +26,7 @@ use crate::memory::{self, ResultBytes, Room, Spill, SpillError, System};
 use crate::net::{self, Advertised, BindError, TlsError};
 use crate::task::{Limits, Tasks};
 use crate::telemetry::Metrics;
-use crate::worker::{PythonError, Setting};
+use crate::worker::{PythonError, PythonVerifier, Setting};
 use load::Checked;
 
 /// Why a server does not start.
@@ -120,10 +120,15 @@ impl Server {
         metrics.show_phase(Phase::ALL, move || *current.borrow());
         let status = Status::new(health.clone(), metrics.clone(), tasks.clone());
         admin::open(server.health.as_ref(), server.metrics.as_ref(), status).await?;
+        let verifier = PythonVerifier::asked_for(&server.authentication);
+        let brought = Brought {
+            by_program: self.verifier.make(&Tables::new(tables.clone()))?,
+            by_workers: verifier.clone().map(|verifier| Arc::new(verifier) as _),
+        };
         let authenticator = Authenticator::start(
             server.authentication.clone(),
             server.pass_credentials,
-            self.verifier.make(&Tables::new(tables.clone()))?,
+            brought,
             origin,
             metrics.clone(),
         )
@@ -145,6 +150,7 @@ impl Server {
         let max_request_bytes = server.answers.max_request_bytes.map_or(result_bytes, saturating);
         let guarded = flight::service(dispatcher.clone(), max_request_bytes, budget, server.answers.reflection);
         let setting = Setting::new(&python, &server, &tables, &location).shown_by(metrics.clone(), health.clone());
+        let setting = setting.deciding(verifier);
         let service = Fork {
             prefix: flight::HEALTH,
             matching: Some(flight::health(health, phases.clone())),

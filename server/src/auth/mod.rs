@@ -61,6 +61,15 @@ struct Tokens {
     verifier: Arc<dyn Verifier>,
 }
 
+/// Verifiers that are no part of this module.
+#[derive(Default)]
+pub(crate) struct Brought {
+    /// The program's own.
+    pub(crate) by_program: Option<Arc<dyn Verifier>>,
+    /// The strategy of a module in Python.
+    pub(crate) by_workers: Option<Arc<dyn Verifier>>,
+}
+
 /// Why there is nobody to decide about tokens.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -116,11 +125,12 @@ impl Authenticator {
     pub(crate) async fn start(
         authentication: Authentication,
         pass_credentials: bool,
-        custom: Option<Arc<dyn Verifier>>,
+        brought: Brought,
         origin: Origin,
         metrics: Metrics,
     ) -> Result<Self, AuthError> {
-        agree(&authentication, custom.is_some())?;
+        let Brought { by_program, by_workers } = brought;
+        agree(&authentication, by_program.is_some())?;
         let mut following = None;
         let tokens = match authentication {
             Authentication::None => None,
@@ -133,7 +143,8 @@ impl Authenticator {
                         list
                     }
                     TokenVerification::Jwt(settings) => Arc::new(JwtVerifier::start(&settings, metrics.clone()).await?),
-                    TokenVerification::Custom => custom.ok_or(AuthError::NoVerifier)?,
+                    TokenVerification::Custom => by_program.ok_or(AuthError::NoVerifier)?,
+                    TokenVerification::Python(_) => by_workers.ok_or(AuthError::NoVerifier)?,
                 };
                 Some(Tokens { header, verifier })
             }

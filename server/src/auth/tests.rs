@@ -60,7 +60,11 @@ fn nowhere() -> Origin {
 }
 
 async fn start(authentication: Authentication, custom: Option<Arc<dyn Verifier>>) -> Result<Authenticator, AuthError> {
-    Authenticator::start(authentication, false, custom, nowhere(), Metrics::new()).await
+    let brought = Brought {
+        by_program: custom,
+        by_workers: None,
+    };
+    Authenticator::start(authentication, false, brought, nowhere(), Metrics::new()).await
 }
 
 /// Counts the log lines of callers that were refused.
@@ -177,7 +181,13 @@ async fn credentials_stay_outside_unless_asked_for() {
         .unwrap();
     assert_eq!(admitted.headers.keys().collect::<Vec<_>>(), ["x-tenant"]);
 
-    let passing = Authenticator::start(Authentication::None, true, None, nowhere(), Metrics::new());
+    let passing = Authenticator::start(
+        Authentication::None,
+        true,
+        Brought::default(),
+        nowhere(),
+        Metrics::new(),
+    );
     let mut admitted = call(&headers);
     passing.await.unwrap().admit(&mut admitted).await.unwrap();
     assert_eq!(admitted.headers.len(), headers.len());
@@ -237,7 +247,7 @@ async fn tokens_follow_their_file_while_it_is_good() {
     let start = Authenticator::start(
         config.server.authentication,
         false,
-        None,
+        Brought::default(),
         config.origin,
         metrics.clone(),
     );

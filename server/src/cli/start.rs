@@ -35,6 +35,9 @@ pub(super) struct Arguments {
 pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
     let (mut config, warnings) = arguments.config.load()?;
     config.python.logging_config = arguments.logging_config;
+    if config.python.logging_config.is_some() {
+        telemetry::python_decides();
+    }
     if let Some(module) = arguments.methods_provider {
         config.python.provider = Provider::named(&module);
     }

@@ -135,7 +135,7 @@ impl Origin {
             } => Some(tokens),
             Authentication::None
             | Authentication::Token {
-                verification: TokenVerification::Jwt(_) | TokenVerification::Custom,
+                verification: TokenVerification::Jwt(_) | TokenVerification::Custom | TokenVerification::Python(_),
                 ..
             } => None,
         })

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::{Registry, reload};
@@ -11,6 +12,12 @@ const QUIET_TRANSPORT: &str = "h2=warn,hyper=warn,hyper_util=warn,reqwest=warn,r
 
 /// The filter of this process, once it logs.
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
+/// The module that tells what Python logs.
+const PYTHON: &str = "flexconnect_server::worker::log";
+
+/// Whether Python's logging has levels of its own.
+static PYTHON_DECIDES: AtomicBool = AtomicBool::new(false);
 
 /// Why what is logged stays as it is.
 #[derive(Debug, thiserror::Error)]
@@ -56,17 +63,26 @@ pub fn level() -> Option<String> {
     FILTER.get()?.with_current(ToString::to_string).ok()
 }
 
+/// What functions in Python log is chosen where they log it from now on, by a file that says so, and not here.
+pub(crate) fn python_decides() {
+    PYTHON_DECIDES.store(true, Ordering::Relaxed);
+}
+
 fn parse(text: &str) -> Result<EnvFilter, ParseError> {
     EnvFilter::try_new(directives(text.trim()))
 }
 
 /// A level alone means what we and the functions say at that level.
 fn directives(text: &str) -> String {
-    if text.contains(['=', ',']) {
+    let mut directives = if text.contains(['=', ',']) {
         text.to_owned()
     } else {
         format!("{text},{QUIET_TRANSPORT}")
+    };
+    if PYTHON_DECIDES.load(Ordering::Relaxed) && !text.is_empty() && !text.contains(PYTHON) {
+        directives = format!("{directives},{PYTHON}=trace");
     }
+    directives
 }
 
 #[cfg(test)]

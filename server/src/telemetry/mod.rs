@@ -23,6 +23,7 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+pub(crate) use level::python_decides;
 pub use level::{LevelError, level, set_level};
 pub use log::{RateLimit, Style};
 pub use metrics::Metrics;

@@ -17,6 +17,7 @@ pub(super) fn brief(
     settings: &Map<String, Value>,
     location: &str,
     threads: usize,
+    verifier: Option<&str>,
 ) -> Value {
     let tracing = server.traces.as_ref().map(|traces| {
         json!({
@@ -44,6 +45,7 @@ pub(super) fn brief(
         "logging": {"level": level(), "ini": python.logging_config},
         "tracing": tracing.unwrap_or_else(|| json!({})),
         "threads": threads,
+        "verifier": verifier,
     })
 }
 
@@ -75,6 +77,7 @@ fn original(server: &ServerSection, tracing: Option<&Value>) -> Value {
                 TokenVerification::Enumerated(_) => "EnumeratedTokenVerification",
                 TokenVerification::Jwt(_) => "JwtVerification",
                 TokenVerification::Custom => "CustomVerification",
+                TokenVerification::Python(module) => module,
             };
             ("token", header, Some(verification))
         }

@@ -73,7 +73,9 @@ pub(super) async fn call(shared: &Arc<Shared>, function: &str, call: Call) -> Re
             seat.done();
             Err(failure::of(raised, &packet.body, function, shared.tracebacks))
         }
-        Ok(FromSlot::Batch | FromSlot::Rest | FromSlot::End) => Err(unasked(seat).await),
+        Ok(FromSlot::Verified { .. } | FromSlot::Refused(_) | FromSlot::Batch | FromSlot::Rest | FromSlot::End) => {
+            Err(unasked(seat).await)
+        }
         Err(malformed) => Err(seat.fails(malformed.into()).await),
     }
 }

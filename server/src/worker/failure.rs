@@ -23,6 +23,7 @@ pub(super) fn of(raised: Raised, carried: &Bytes, function: &str, tracebacks: bo
         message,
         detail,
         traceback,
+        fault: _,
     } = raised;
     let code = i32::try_from(code).map_or(ErrorCode::UNKNOWN, ErrorCode::new);
     if let Some(traceback) = &traceback {
@@ -43,13 +44,16 @@ pub(super) fn of(raised: Raised, carried: &Bytes, function: &str, tracebacks: bo
         Some(detail) if tracebacks || !carried.is_empty() => info = info.with_detail(detail),
         Some(_) | None => {}
     }
-    let body = serde_json::from_slice::<Carried>(carried)
-        .ok()
-        .and_then(|carried| carried.body);
-    if let Some(body) = body.and_then(|body| BASE64_STANDARD.decode(body).ok()) {
+    if let Some(body) = body(carried) {
         info = info.with_body(body);
     }
     FunctionError::flight(class(kind), info)
+}
+
+/// The body of an `ErrorInfo` that an exception carried.
+pub(super) fn body(carried: &Bytes) -> Option<Vec<u8>> {
+    let carried: Carried = serde_json::from_slice(carried).ok()?;
+    BASE64_STANDARD.decode(carried.body?).ok()
 }
 
 /// What the function itself said, in a message that the Python side put into the vendor's words.
@@ -59,7 +63,7 @@ fn own_words(message: &str) -> Option<&str> {
         .or_else(|| said.strip_prefix('.').filter(|rest| rest.is_empty()))
 }
 
-const fn class(kind: Kind) -> FlightKind {
+pub(super) const fn class(kind: Kind) -> FlightKind {
     match kind {
         Kind::Internal => FlightKind::Internal,
         Kind::Unauthenticated => FlightKind::Unauthenticated,

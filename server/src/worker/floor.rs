@@ -13,15 +13,32 @@ const FIRST: usize = 2;
 /// Slots beyond those for calls.
 const SPARE: usize = 8;
 
+/// Tokens that one worker decides about at a time, in slots that neither calls nor spells get: who wants to read a result,
+/// or to cancel a call, has to pass first.
+const CHECKS: usize = 16;
+
 /// What a slot is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     /// A call, in any worker.
     Call,
+    /// A token, in any worker.
+    Check,
     /// A spell of a stream, in the worker that has it.
     Spell { worker: u64 },
     /// A call that nobody waits for any more. Python cannot end a thread, so it goes on until the function returns.
     Left { worker: u64 },
+}
+
+impl Use {
+    /// Who comes first.
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Check => 0,
+            Self::Spell { .. } => 1,
+            Self::Call | Self::Left { .. } => 2,
+        }
+    }
 }
 
 /// A slot in use.
@@ -65,6 +82,7 @@ struct Desk<S> {
     free: Vec<S>,
     calls: usize,
     spells: usize,
+    checks: usize,
     /// Calls that nobody waits for any more.
     left: usize,
     streams: usize,
@@ -96,6 +114,7 @@ impl<S> Floor<S> {
             free: Vec::new(),
             calls: 0,
             spells: 0,
+            checks: 0,
             left: 0,
             streams: 0,
             wanted: count,
@@ -137,14 +156,16 @@ impl<S> Floor<S> {
     /// Asks for a slot.
     pub(super) fn ask(&mut self, wants: Use) -> (Asked<S>, Option<Grow>) {
         // Who came first is served first.
-        let others_wait = wants == Use::Call && self.waiting.iter().any(|waiting| waiting.wants == Use::Call);
+        let in_line = matches!(wants, Use::Call | Use::Check);
+        let others_wait = in_line && self.waiting.iter().any(|waiting| waiting.wants == wants);
         let limit = self.calls;
         let best = self.desks.iter_mut().filter(|desk| desk.takes(wants, limit));
-        let best = best.min_by_key(|desk| (desk.free.is_empty(), desk.calls + desk.spells));
+        let best = best.min_by_key(|desk| (desk.free.is_empty(), desk.calls + desk.spells + desk.checks));
         let Some(desk) = best else {
             return match wants {
+                Use::Spell { worker } if self.desk(worker).is_some() => (self.wait(wants), None),
                 Use::Spell { .. } | Use::Left { .. } => (Asked::Gone, None),
-                Use::Call => (self.wait(wants), None),
+                Use::Call | Use::Check => (self.wait(wants), None),
             };
         };
         let slot = if others_wait { None } else { desk.free.pop() };
@@ -181,12 +202,12 @@ impl<S> Floor<S> {
         };
         let mut slot = slot;
         loop {
-            // Streams have been begun, so they come first.
-            let of = |spell: bool| {
+            // Tokens are quick; streams have been begun, so they come before calls.
+            let of = |rank: u8| {
                 let mut waiting = self.waiting.iter();
-                waiting.position(|waiting| (waiting.wants == Use::Call) != spell && desk.takes(waiting.wants, limit))
+                waiting.position(|waiting| waiting.wants.rank() == rank && desk.takes(waiting.wants, limit))
             };
-            let Some(waiting) = of(true).or_else(|| of(false)).and_then(|at| self.waiting.remove(at)) else {
+            let Some(waiting) = (0..=2).find_map(of).and_then(|at| self.waiting.remove(at)) else {
                 desk.free.push(slot);
                 return None;
             };
@@ -258,7 +279,9 @@ impl<S> Desk<S> {
     fn takes(&self, wants: Use, limit: usize) -> bool {
         match wants {
             Use::Call => self.open && self.calls < limit,
-            Use::Spell { worker } => self.worker == worker,
+            Use::Check => self.open && self.checks < CHECKS,
+            // Slots beyond these are for tokens.
+            Use::Spell { worker } => self.worker == worker && self.calls + self.spells < limit + SPARE,
             // It has its slot.
             Use::Left { .. } => false,
         }
@@ -267,6 +290,7 @@ impl<S> Desk<S> {
     fn take(&mut self, wants: Use, slot: S) -> Taken<S> {
         match wants {
             Use::Call => self.calls += 1,
+            Use::Check => self.checks += 1,
             Use::Spell { .. } => self.spells += 1,
             Use::Left { .. } => self.left += 1,
         }
@@ -279,6 +303,7 @@ impl<S> Desk<S> {
     fn leave(&mut self, was: Use) {
         let count = match was {
             Use::Call => &mut self.calls,
+            Use::Check => &mut self.checks,
             Use::Spell { .. } => &mut self.spells,
             Use::Left { .. } => &mut self.left,
         };
@@ -288,8 +313,9 @@ impl<S> Desk<S> {
     /// Wants twice as many slots when all are in use.
     fn grow(&mut self, wants: Use, limit: usize) -> Option<Grow> {
         let most = match wants {
-            Use::Call => limit + self.left,
-            Use::Spell { .. } => limit + self.left + SPARE,
+            Use::Call => limit + self.left + self.checks,
+            Use::Spell { .. } => limit + self.left + SPARE + self.checks,
+            Use::Check => limit + self.left + SPARE + CHECKS,
             Use::Left { .. } => return None,
         };
         if self.wanted >= most {
@@ -304,11 +330,11 @@ impl<S> Desk<S> {
 
     /// Those that are there: in use, or free.
     fn slots(&self) -> usize {
-        self.free.len() + self.calls + self.spells + self.left
+        self.free.len() + self.calls + self.spells + self.checks + self.left
     }
 
     const fn is_idle(&self) -> bool {
-        self.calls == 0 && self.spells == 0 && self.left == 0 && self.streams == 0
+        self.calls == 0 && self.spells == 0 && self.checks == 0 && self.left == 0 && self.streams == 0
     }
 
     const fn is_done(&self) -> bool {

@@ -56,7 +56,11 @@ fn read(packet: &Packet) -> Vec<FunctionError> {
             .err()
             .map(|error| FunctionError::unsendable(&error)),
         FromSlot::Error(raised) => Some(failure::of(raised, &body, "Sales", true)),
-        FromSlot::Rest | FromSlot::End => None,
+        FromSlot::Refused(raised) => {
+            let _ = super::verifier::told(raised, &body);
+            None
+        }
+        FromSlot::Verified { .. } | FromSlot::Rest | FromSlot::End => None,
     };
     error.into_iter().collect()
 }

@@ -33,6 +33,7 @@ mod shared;
 mod size;
 mod stream;
 mod supervisor;
+mod verifier;
 mod view;
 mod wire;
 
@@ -66,6 +67,7 @@ pub(crate) use setting::Setting;
 use shared::Shared;
 use size::Sizes;
 use supervisor::Supervisor;
+pub(crate) use verifier::PythonVerifier;
 use view::View;
 use wire::Listener;
 
@@ -95,6 +97,7 @@ impl Python {
             location,
             metrics,
             health,
+            verifier,
         } = setting;
         let (hear, heard) = mpsc::channel(HEARD);
         let (meeting, listener, keeper) = if let Some(path) = &python.socket {
@@ -124,6 +127,9 @@ impl Python {
         });
         let view = Arc::new(Mutex::new(View::default()));
         view::show(&metrics, &view);
+        if let Some(verifier) = &verifier {
+            verifier.connect(&shared);
+        }
         metrics.host(Asking(Arc::clone(&shared)));
         let accepting = links::accept(listener, Arc::clone(&shared), who, hear.clone());
         let (first, decided) = oneshot::channel();
@@ -133,7 +139,14 @@ impl Python {
             view,
             keeper,
             sizes,
-            brief: brief::brief(python, server, tables, location, sizes.threads()),
+            brief: brief::brief(
+                python,
+                server,
+                tables,
+                location,
+                sizes.threads(),
+                verifier.as_ref().map(PythonVerifier::module),
+            ),
             metrics,
             health,
             heard,

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::PythonVerifier;
 use crate::admin::Health;
 use crate::config::{Config, PythonSection, ServerSection};
 use crate::telemetry::Metrics;
@@ -16,6 +17,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) metrics: Metrics,
     /// What `/ready` and `/live` follow; `None` where nobody asks.
     pub(crate) health: Option<Health>,
+    /// Who has a strategy of theirs decide about tokens.
+    pub(crate) verifier: Option<PythonVerifier>,
 }
 
 impl<'a> Setting<'a> {
@@ -33,12 +36,24 @@ impl<'a> Setting<'a> {
             location,
             metrics: Metrics::new(),
             health: None,
+            verifier: None,
         }
     }
 
     /// For functions that are called without a server around them.
     pub(crate) fn alone(config: &'a Config, location: &'a str) -> Self {
         Self::new(&config.python, &config.server, &config.tables, location)
+    }
+
+    /// For a server whose tokens they decide about.
+    pub(crate) fn deciding(mut self, verifier: Option<PythonVerifier>) -> Self {
+        self.verifier = verifier;
+        self
+    }
+
+    /// Whether there is anything for workers to do.
+    pub(crate) fn needs_workers(&self) -> bool {
+        self.python.serves() || self.verifier.is_some()
     }
 
     /// For a server that shows how its workers are.

@@ -89,7 +89,7 @@ impl Shared {
                 Ok(taken) => Ok(Seat::new(self, taken, wants)),
                 Err(_) => Err(gone(worker).await),
             },
-            (Asked::Later(given), Use::Call) => {
+            (Asked::Later(given), Use::Call | Use::Check) => {
                 let mut waiting = Given(Some(given), Arc::clone(self), wants);
                 loop {
                     if timeout(NO_WORKER, self.up.subscribe().wait_for(|up| *up))
@@ -109,7 +109,7 @@ impl Shared {
                 }
             }
             (Asked::Gone, Use::Spell { worker } | Use::Left { worker }) => Err(gone(worker).await),
-            (Asked::Gone, Use::Call) => Err(no_worker()),
+            (Asked::Gone, Use::Call | Use::Check) => Err(no_worker()),
         }
     }
 
@@ -193,6 +193,10 @@ impl Seat {
 
     /// Nobody waits for the call here any more: another may run beside it.
     fn give_up(&mut self) {
+        if self.was != Use::Call {
+            // A token is decided about in places of its own, which stay taken.
+            return;
+        }
         let (was, grow) = lock(&self.shared.floor).give_up(self.worker);
         self.was = was;
         if let Some(grow) = grow {

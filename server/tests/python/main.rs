@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+#[path = "../traces/collector.rs"]
+#[expect(dead_code, reason = "shared with the tests of traces, which use more of it")]
+mod collector;
+#[cfg(test)]
 mod containers;
 #[cfg(test)]
 mod elsewhere;
@@ -19,8 +23,12 @@ mod hosted;
 #[cfg(test)]
 mod loading;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod methods;
 #[cfg(test)]
 mod results;
 #[cfg(test)]
 mod started;
+#[cfg(test)]
+mod tokens;

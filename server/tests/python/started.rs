@@ -91,15 +91,26 @@ impl Started {
 
     /// A server of the functions of another module.
     pub(crate) fn serving(modules: &str, server: &str) -> Self {
-        Self::started("gooddata_flexconnect", &interpreter(), modules, server)
+        Self::started("gooddata_flexconnect", &interpreter(), modules, server, |_, _| ())
     }
 
     /// A server of what a methods provider makes in an interpreter.
     pub(crate) fn of(provider: &str, interpreter: &Path, server: &str) -> Self {
-        Self::started(provider, interpreter, "functions", server)
+        Self::started(provider, interpreter, "functions", server, |_, _| ())
     }
 
-    fn started(provider: &str, interpreter: &Path, modules: &str, server: &str) -> Self {
+    /// A server whose command is completed before it begins, with its folder at hand.
+    pub(crate) fn beginning(modules: &str, server: &str, complete: impl FnOnce(&mut Command, &Path)) -> Self {
+        Self::started("gooddata_flexconnect", &interpreter(), modules, server, complete)
+    }
+
+    fn started(
+        provider: &str,
+        interpreter: &Path,
+        modules: &str,
+        server: &str,
+        complete: impl FnOnce(&mut Command, &Path),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, health) = (free_port(), free_port());
         let toml = format!(
@@ -112,6 +123,7 @@ impl Started {
             .env("GOODDATA_FLIGHT_PYTHON__INTERPRETER", interpreter)
             .args(["start", "--methods-provider", provider, "--config"])
             .arg(folder.path().join("server.toml"));
+        complete(&mut command, folder.path());
         let started = Self::spawn(command, port, health, folder);
         started.event("rpc_enabled");
         started
@@ -155,6 +167,17 @@ impl Started {
     pub(crate) fn event(&self, name: &str) -> Value {
         self.until(name, |started| !started.events(name).is_empty());
         self.events(name).swap_remove(0)
+    }
+
+    /// The first event whose name holds a text.
+    pub(crate) fn event_like(&self, text: &str) -> Value {
+        let find = || {
+            let events = self.events.lock().unwrap();
+            let like = |event: &&Value| event["event"].as_str().is_some_and(|name| name.contains(text));
+            events.iter().find(like).cloned()
+        };
+        self.until(text, |_| find().is_some());
+        find().unwrap()
     }
 
     /// Waits for something to be so.

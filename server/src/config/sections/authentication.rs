@@ -15,15 +15,11 @@ settings! {
         Choice(&[("none", Method::None), ("token", Method::Token)]), Is(Method::None);
     /// The header whose whole value is the token, instead of `Authorization: Bearer TOKEN`.
     HEADER: Header, Otherwise = "token_header_name", Header, Otherwise("`Authorization: Bearer TOKEN`");
-    /// Who decides about tokens: the list in `[enumerated_tokens]`, the signature and claims of a JWT (`[jwt]`), or the
-    /// verifier that the program brings.
-    VERIFICATION: Choice<Verifier>, Is<Verifier> = "token_verification",
-        Choice(&[
-            ("EnumeratedTokenVerification", Verifier::Enumerated),
-            ("JwtVerification", Verifier::Jwt),
-            ("CustomVerification", Verifier::Custom),
-        ]),
-        Is(Verifier::Enumerated);
+    /// Who decides about tokens: the list in `[enumerated_tokens]`, the signature and claims of a JWT (`[jwt]`), the
+    /// verifier that the program brings, or the `TokenVerificationStrategy` of a module in Python. Workers ask that one
+    /// for every call, which takes a fraction of a millisecond and its own time; when it does not decide within 10 s, or
+    /// no worker is up, the call is answered with `NOT_READY`.
+    VERIFICATION: Verification, Is<Verifier> = "token_verification", Verification, Is(Verifier::Enumerated);
     /// Hand the header with the caller's credentials to functions, as the original does.
     PASS_CREDENTIALS: Flag, Is<bool> = "pass_credentials", Flag, Is(false);
 }
@@ -82,6 +78,8 @@ pub enum TokenVerification {
     Jwt(Box<JwtSettings>),
     /// `CustomVerification`: the verifier that the program brings.
     Custom,
+    /// Any other name: the module in Python whose strategy is asked.
+    Python(String),
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -90,11 +88,69 @@ enum Method {
     Token,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Verifier {
     Enumerated,
     Jwt,
     Custom,
+    Python(String),
+}
+
+const ENUMERATED: &str = "EnumeratedTokenVerification";
+const JWT: &str = "JwtVerification";
+const CUSTOM: &str = "CustomVerification";
+
+/// One of our own verifications, or a module.
+struct Verification;
+
+impl Kind for Verification {
+    type Value = Verifier;
+
+    fn read(&self, setting: &str, value: &Value) -> Result<Verifier, Refusal> {
+        let what = "the name of a verification, or of a module in Python";
+        let text = Text { what }.read(setting, value)?;
+        let ours = [
+            (ENUMERATED, Verifier::Enumerated),
+            (JWT, Verifier::Jwt),
+            (CUSTOM, Verifier::Custom),
+        ];
+        if let Some((_, verifier)) = ours.iter().find(|(name, _)| *name == text) {
+            return Ok(verifier.clone());
+        }
+        // No module is named like that but for its case.
+        if let Some((name, _)) = ours.iter().find(|(name, _)| name.eq_ignore_ascii_case(&text)) {
+            return Err(Refusal::new(
+                format!("must be {what}"),
+                format!("write {setting} = \"{name}\""),
+            ));
+        }
+        let is_name = |part: &str| {
+            let mut letters = part.chars();
+            letters
+                .next()
+                .is_some_and(|first| first.is_alphabetic() || first == '_')
+                && letters.all(|letter| letter.is_alphanumeric() || letter == '_')
+        };
+        if text.split('.').all(is_name) {
+            return Ok(Verifier::Python(text));
+        }
+        let fix = format!("write {ENUMERATED}, {JWT}, {CUSTOM}, or a module such as sales.tokens");
+        Err(Refusal::new(format!("must be {what}"), fix))
+    }
+
+    fn write(&self, value: &Verifier) -> String {
+        let name = match value {
+            Verifier::Enumerated => ENUMERATED,
+            Verifier::Jwt => JWT,
+            Verifier::Custom => CUSTOM,
+            Verifier::Python(module) => module,
+        };
+        format!("{name:?}")
+    }
+
+    fn summary(&self) -> String {
+        format!("`{ENUMERATED}`, `{JWT}`, `{CUSTOM}`, or a module in Python")
+    }
 }
 
 /// The name of a header that holds text.
@@ -201,6 +257,7 @@ pub(super) fn read(reader: &mut Reader<'_>, means: Means) -> Result<Authenticati
                     reader.refuse(VERIFICATION.name, "is JwtVerification, and there is no [jwt]", fix)
                 }),
                 Verifier::Custom => Ok(TokenVerification::Custom),
+                Verifier::Python(module) => Ok(TokenVerification::Python(module)),
             });
             Ok(Authentication::Token {
                 header: header?.unwrap_or(TokenHeader::Bearer),

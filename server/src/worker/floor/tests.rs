@@ -71,6 +71,32 @@ fn a_worker_runs_so_many_calls_and_its_streams_go_on() {
 }
 
 #[test]
+fn tokens_have_slots_that_neither_calls_nor_streams_take() {
+    let mut floor = Floor::new(1);
+    floor.open(1);
+    floor.arrive(1, "a");
+    assert_eq!(now(floor.ask(Use::Call)).0, 1);
+    // All that spells may have.
+    let spell = Use::Spell { worker: 1 };
+    let mut waiting: Vec<_> = (0..SPARE).map(|_| later(floor.ask(spell))).collect();
+    for given in &mut waiting {
+        floor.arrive(1, "s");
+        assert!(given.try_recv().is_ok());
+    }
+    floor.arrive(1, "free");
+    let mut spelled = later(floor.ask(spell));
+    let mut called = later(floor.ask(Use::Call));
+    assert_eq!(now(floor.ask(Use::Check)).0, 1);
+    let mut checked = later(floor.ask(Use::Check));
+    floor.arrive(1, "next");
+    assert!(checked.try_recv().is_ok(), "it comes first");
+    floor.leave(1, spell);
+    floor.arrive(1, "s");
+    assert!(spelled.try_recv().is_ok() && called.try_recv().is_err());
+    assert!(!floor.close(1) && !floor.leave(1, Use::Check));
+}
+
+#[test]
 fn a_call_that_was_given_up_is_in_nobodys_way() {
     let mut floor = floor(1, &[(1, &["a"])]);
     let mut given = call_and_next(&mut floor);

@@ -140,6 +140,8 @@ pub(in crate::worker) enum FromSlot {
     Table,
     Stream { stream: u64 },
     Error(Raised),
+    Verified { subject: Option<String> },
+    Refused(Raised),
     Batch,
     Rest,
     End,
@@ -154,6 +156,17 @@ pub(in crate::worker) struct Raised {
     pub(in crate::worker) message: Option<String>,
     pub(in crate::worker) detail: Option<String>,
     pub(in crate::worker) traceback: Option<String>,
+    /// Of a token verification strategy: it failed in a way of its own.
+    pub(in crate::worker) fault: Option<Fault>,
+}
+
+/// What else than a Flight error was raised.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::worker) enum Fault {
+    Value,
+    NotImplemented,
+    Other,
 }
 
 /// The vendor's classes of Flight errors.

@@ -14,8 +14,8 @@ pub(super) use frame::{Malformed, Packet};
 #[cfg(feature = "fuzzing")]
 pub(super) use fuzz::{Along, through_a_socket};
 pub(super) use heard::{
-    Ended, FromHost, FromSlot, FromWorker, Greeting, HostGreeting, Kind, Listed, Loaded, LogEvent, Raised, Started,
-    StreamName,
+    Ended, Fault, FromHost, FromSlot, FromWorker, Greeting, HostGreeting, Kind, Listed, Loaded, LogEvent, Raised,
+    Started, StreamName,
 };
 pub(super) use said::{Signal, ToHost, ToSlot, ToWorker, Trace};
 

@@ -67,6 +67,12 @@ pub(in crate::worker) enum ToSlot<'a> {
         deadline: Option<u64>,
         trace: Trace,
     },
+    /// A token that a strategy shall decide about.
+    Verify {
+        /// The name of the RPC, as in `DoGet`.
+        method: &'a str,
+        token: &'a str,
+    },
     Pull {
         stream: u64,
         batches: usize,

@@ -73,7 +73,7 @@ def prepare(about: Head, journal: Journal, tell_health: Callable[[str, str], Non
 def load(provider: str, about: Head, context: Any) -> dict[str, Any]:
     """The functions by name; raises whatever their modules raise."""
     modules: list[str] = about.get("modules") or []
-    if not modules and "ignored" in about:
+    if not modules and "ignored" in about and not about.get("verifier"):
         files = ", ".join(about["files"])
         raise Unloadable(f"no functions are configured, neither for the server nor in this image ({files})")
     if provider == FLEXFUN:

@@ -21,6 +21,8 @@ from flexconnect_worker.worker.text import describe, dumps, fitting, trace
 if TYPE_CHECKING:
     from types import FrameType
 
+    from flexconnect_worker.worker.verifier import Verifier
+
 _GRACE = 5.0
 _LAST_WORDS = 1.0
 _LARGEST_HEAD = 60_000
@@ -44,6 +46,7 @@ class Post:
         self._metrics = Metrics(self._give_metrics)
         self._functions: dict[str, Any] = {}
         self._service: Any = None
+        self._verifier: Verifier | None = None
         self._tasks = Tasks()
         self._slots = 0
         self._orders: queue.SimpleQueue[Head] = queue.SimpleQueue()
@@ -96,6 +99,10 @@ class Post:
         try:
             functions.check(provider)
             context = functions.prepare(about, self._journal, self._tell_health)
+            if about.get("verifier"):
+                from flexconnect_worker.worker.verifier import Verifier  # noqa: PLC0415
+
+                self._verifier = Verifier(context)
             if provider in (functions.FLEXCONNECT, functions.FLEXFUN):
                 self._functions = functions.load(provider, about, context)
                 # What calls need is there before the first of them, which would wait for it.
@@ -105,7 +112,8 @@ class Post:
                 self._serve(provider, context)
             body = dumps(functions.listing(provider, self._functions, about))
         except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit included
-            self._give_up(error, about.get("modules") or [])
+            modules = [*(about.get("modules") or []), *filter(None, [about.get("verifier")])]
+            self._give_up(error, modules)
         # What modules made while they loaded stays as long as the process: no collection has to look at it.
         gc.collect()
         gc.freeze()
@@ -127,7 +135,7 @@ class Post:
             connection = self._ending.own(packet.connect(self._about["socket"]))
             connection.send(packet.pack({"op": "slot", "worker": self._about["worker"], "key": self._about["key"]}))
             self._slots += 1
-            slot = Slot(connection, self._functions, self._tasks, self._journal, self._ending)
+            slot = Slot(connection, self._functions, self._verifier, self._tasks, self._journal, self._ending)
             slot.start(self._slots)
 
     def _tell_health(self, module: str, status: str) -> None:

@@ -17,6 +17,7 @@ from flexconnect_worker.worker.running import Task, Tasks
 from flexconnect_worker.worker.stream import Stream
 from flexconnect_worker.worker.table import Schemas, encode
 from flexconnect_worker.worker.text import describe, fitting, loads
+from flexconnect_worker.worker.verifier import Verifier
 
 _TABLE: Head = {"op": "table"}
 _TABLE_PREFIX = packet.prefixed(packet.encode(_TABLE))
@@ -27,18 +28,20 @@ _LARGEST_HEAD = 28_672
 
 
 class Slot:
-    """Answers the server's `call` and `pull` packets, one after the other."""
+    """Answers the server's `call`, `pull` and `verify` packets, one after the other."""
 
     def __init__(
         self,
         connection: socket.socket,
         functions: dict[str, Any],
+        verifier: Verifier | None,
         tasks: Tasks,
         journal: Journal,
         ending: Ending,
     ) -> None:
         self._connection = connection
         self._functions = functions
+        self._verifier = verifier
         self._tasks = tasks
         self._schemas = Schemas()
         self._buffer = bytearray(packet.LIMIT)
@@ -67,6 +70,8 @@ class Slot:
             self._call(head, body)
         elif head["op"] == "pull":
             self._pull(head)
+        elif head["op"] == "verify" and self._verifier is not None:
+            self._say(*self._verifier.answer(head))
         else:
             raise packet.Malformed(f"a slot knows no '{head['op']}'")
 
@@ -74,7 +79,7 @@ class Slot:
         task = Task(head["task"], head["function"], head.get("trace") or {})
         function = self._functions.get(task.function)
         if function is None:
-            self._fail(*bad_argument(f"Unsupported FlexConnect function '{task.function}'."))
+            self._say(*bad_argument(f"Unsupported FlexConnect function '{task.function}'."))
             return
         self._tasks.begin(task)
         try:
@@ -86,9 +91,9 @@ class Slot:
         except OSError as error:
             if self._broken():
                 raise
-            self._fail(*failure(error, task.id, task.cancelled))
+            self._say(*failure(error, task.id, task.cancelled))
         except BaseException as error:  # noqa: BLE001 - whatever it is, the call is answered and the slot goes on
-            self._fail(*failure(error, task.id, task.cancelled))
+            self._say(*failure(error, task.id, task.cancelled))
         finally:
             self._tasks.end(task)
             # The context refers to the task: together they would wait for the collector.
@@ -112,7 +117,7 @@ class Slot:
         number = int(head["stream"])
         stream = self._tasks.stream(number)
         if stream is None:
-            self._fail(*bad_argument(f"there is no stream {number}"))
+            self._say(*bad_argument(f"there is no stream {number}"))
             return
         try:
             more = stream.pull(int(head["batches"]), int(head["bytes"]), head["time"] / 1000, self._give_batch)
@@ -120,7 +125,7 @@ class Slot:
             if isinstance(error, OSError) and self._broken():
                 raise
             self._tasks.forget_stream(number)
-            self._fail(*failure(error, stream.task.id, stream.task.cancelled))
+            self._say(*failure(error, stream.task.id, stream.task.cancelled))
             return
         if not more:
             self._tasks.forget_stream(number)
@@ -131,7 +136,7 @@ class Slot:
             self._journal.flush()
         packet.send_pieces(self._connection, {"op": "batch"}, pieces, size)
 
-    def _fail(self, head: Head, body: bytes) -> None:
+    def _say(self, head: Head, body: bytes) -> None:
         if self._journal.waits:
             self._journal.flush()
         if len(body) > packet.INLINE:
