@@ -258,8 +258,8 @@ mod tests {
     fn the_provider_says_what_is_served_and_what_is_not() {
         let of = |provider| {
             let section = section(provider);
-            let idle = section
-                .idle()
+            let told = section.idle();
+            let idle = told
                 .iter()
                 .filter_map(|text| text.split_once(" has").map(|(name, _)| name.to_owned()));
             (section.modules().to_vec(), idle.collect::<Vec<_>>())
