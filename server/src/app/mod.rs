@@ -175,10 +175,9 @@ impl Server {
         let beating = AbortOnDropHandle::new(tokio::spawn(beat(tasks.clone(), tasks_pulse)));
 
         let load = LoadContext::new(tables.clone(), location.clone());
-        let (methods, python) = serves
-            .load(&load, context, flexconnect, setting, max_request_bytes)
-            .await?;
-        dispatcher.serve(methods);
+        let loading = serves.load(&load, context, flexconnect, setting, max_request_bytes);
+        let (serving, python) = loading.await?;
+        dispatcher.serve(serving);
         phase.send_replace(Phase::Serving);
         Ok(Running {
             address,

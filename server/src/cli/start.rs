@@ -20,8 +20,8 @@ use crate::telemetry::{self, Style, spans};
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigArguments,
-    /// What Python serves: gooddata_flexconnect or gooddata_flexfun for functions, any other module for the Flight RPC
-    /// methods that its @flight_server_methods function makes. Goes before python.methods_provider.
+    /// What Python serves: `gooddata_flexconnect` or `gooddata_flexfun` for functions, any other module for the Flight RPC
+    /// methods that its `@flight_server_methods` function makes. Goes before `python.methods_provider`.
     #[arg(long, value_name = "MODULE", value_parser = NonEmptyStringValueParser::new())]
     methods_provider: Option<String>,
     /// A file that steers Python's logging in functions (INI, as `logging.config.fileConfig` reads it).

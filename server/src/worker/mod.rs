@@ -185,7 +185,7 @@ impl Python {
     pub(crate) fn relay(&self, server: ServerContext, max_request_bytes: usize) -> Relay {
         Relay::new(
             Arc::clone(&self.shared),
-            self.meeting.socket(),
+            &self.meeting.socket(),
             server,
             max_request_bytes,
         )

@@ -14,7 +14,7 @@ mod passing;
 mod upload;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -53,7 +53,7 @@ struct InWorker {
 type Refusal = Arc<OnceLock<FlightError>>;
 
 impl Relay {
-    pub(super) fn new(shared: Arc<Shared>, socket: PathBuf, server: ServerContext, max_request_bytes: usize) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, socket: &Path, server: ServerContext, max_request_bytes: usize) -> Self {
         Self {
             shared,
             connections: Connections::new(socket.with_file_name(connections::NAME)),
