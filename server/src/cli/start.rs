@@ -27,6 +27,9 @@ pub(super) struct Arguments {
     /// A file that steers Python's logging in functions (INI, as `logging.config.fileConfig` reads it).
     #[arg(long, value_name = "FILE")]
     logging_config: Option<PathBuf>,
+    /// Load functions in Python anew when their files change; for development.
+    #[arg(long)]
+    reload: bool,
     /// Readable logs instead of JSON, coloured on a terminal.
     #[arg(long)]
     dev_log: bool,
@@ -41,6 +44,7 @@ pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
     if let Some(module) = arguments.methods_provider {
         config.python.provider = Provider::named(&module);
     }
+    config.python.follow = arguments.reload;
     let style = if arguments.dev_log {
         Style::Readable {
             colour: io::stderr().is_terminal(),
@@ -55,6 +59,10 @@ pub(super) fn run(server: Server, arguments: Arguments) -> Outcome {
     let _telemetry = telemetry::start(style, logs.trace_keys.clone(), config.server.traces.as_ref())?;
     for Warning { key, source, text } in &warnings {
         tracing::warn!(key, %source, advice = text, "config_warning");
+    }
+    if arguments.reload && !config.python.serves() {
+        let advice = "--reload has no effect: nothing is served from Python";
+        tracing::warn!(advice, "config_warning");
     }
     let runtime = Runtime::new()?;
     let outcome = runtime.block_on(async { serve(server, config, signals()?).await });

@@ -72,7 +72,7 @@ impl fmt::Debug for RegisteredFunction {
 }
 
 /// All functions of a server, in the order they were added.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Registry {
     functions: Vec<Arc<RegisteredFunction>>,
     by_name: HashMap<String, usize>,

@@ -46,6 +46,7 @@ pub(super) fn brief(
         "tracing": tracing.unwrap_or_else(|| json!({})),
         "threads": threads,
         "verifier": verifier,
+        "follow": python.follow,
     })
 }
 

@@ -15,6 +15,8 @@ mod ends;
 #[cfg(test)]
 mod flexfun;
 #[cfg(test)]
+mod harm;
+#[cfg(test)]
 #[path = "../serving/harness.rs"]
 #[expect(dead_code, reason = "shared with the tests of serving, which use more of it")]
 mod harness;
@@ -26,6 +28,8 @@ mod loading;
 mod logs;
 #[cfg(test)]
 mod methods;
+#[cfg(test)]
+mod reload;
 #[cfg(test)]
 mod results;
 #[cfg(test)]

@@ -115,6 +115,8 @@ pub struct PythonSection {
     pub path: Vec<PathBuf>,
     /// `tracebacks`: clients are told where an exception was raised.
     pub tracebacks: bool,
+    /// Workers are replaced when the files of their modules change, as `--reload` asks for.
+    pub follow: bool,
     /// The file that steers Python's logging, as `--logging-config` names it.
     pub logging_config: Option<PathBuf>,
 }
@@ -201,6 +203,7 @@ pub(super) fn read(reader: &mut Reader<'_>, named: Modules) -> Result<PythonSect
         worker_memory: worker_memory?.map(i64::unsigned_abs),
         path: path.unwrap_or_default().into_iter().map(PathBuf::from).collect(),
         tracebacks: tracebacks?,
+        follow: false,
         logging_config: None,
     })
 }

@@ -94,8 +94,9 @@ impl FlexConnect {
         }
     }
 
-    pub(super) fn function(&self, name: &str) -> Result<&Arc<RegisteredFunction>, FlightError> {
-        self.registry.get(name).ok_or_else(|| answer::unknown_function(name))
+    pub(super) fn function(&self, name: &str) -> Result<Arc<RegisteredFunction>, FlightError> {
+        let registry = self.registry.load();
+        registry.get(name).cloned().ok_or_else(|| answer::unknown_function(name))
     }
 
     fn submit(&self, call: &CallContext, command: Bytes) -> Result<Arc<Task>, FlightError> {
@@ -117,7 +118,6 @@ impl FlexConnect {
         } = Invocation::parse(&command).inspect_err(|_| metrics.call_rejected(Rejection::BadArgument))?;
         let function = self.function(&function);
         let function = function.inspect_err(|_| metrics.call_rejected(Rejection::UnknownFunction))?;
-        let function = Arc::clone(function);
         let made = Call {
             columns,
             headers: call.headers(),

@@ -9,8 +9,10 @@ mod invoke;
 mod json;
 mod ticket;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use arrow_flight::{
     Action, ActionType, Criteria, FlightDescriptor, FlightInfo, PollInfo, Result as ActionResult, SchemaResult,
     Ticket as FlightTicket,
@@ -39,7 +41,7 @@ pub struct Settings {
 /// The Flight methods of a server that has functions.
 #[derive(Debug)]
 pub struct FlexConnect {
-    registry: Registry,
+    registry: ArcSwap<Registry>,
     settings: Settings,
     /// Anybody can call what is refused, so it is not logged without end.
     refusals: RateLimit,
@@ -53,10 +55,15 @@ impl FlexConnect {
     #[must_use]
     pub fn new(registry: Registry, settings: Settings) -> Self {
         Self {
-            registry,
+            registry: ArcSwap::from_pointee(registry),
             settings,
             refusals: RateLimit::new(LOGGED_REFUSALS),
         }
+    }
+
+    /// Serves these functions from now on. Calls that were begun end as they would have.
+    pub(crate) fn replace(&self, registry: Registry) {
+        self.registry.store(Arc::new(registry));
     }
 
     /// What the log says of a call that is refused; `None` where it has said enough.
@@ -81,6 +88,7 @@ impl FlightMethods for FlexConnect {
     async fn list_flights(&self, _: &CallContext, _: Criteria) -> Result<Answers<FlightInfo>, FlightError> {
         let functions: Vec<_> = self
             .registry
+            .load()
             .iter()
             .map(|function| Ok(info::of_function(function)))
             .collect();

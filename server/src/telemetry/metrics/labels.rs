@@ -179,5 +179,7 @@ label! {
         Protocol = "protocol",
         /// The process that keeps all workers ended.
         HostLost = "host_lost",
+        /// Its modules changed, and `start --reload` follows them.
+        Reloaded = "reloaded",
     }
 }

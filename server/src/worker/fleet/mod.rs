@@ -55,6 +55,8 @@ pub(super) enum Event {
     Idle(u64),
     /// It uses so many bytes.
     Memory(u64, u64),
+    /// The modules changed: every worker is to be replaced.
+    Renew,
     /// The process is gone, or never was.
     Exited(u64),
     /// Time passed.
@@ -200,6 +202,7 @@ impl Fleet {
             Event::Idle(worker) => self.idle(worker, now, &mut actions),
             Event::Memory(worker, bytes) => self.measured(worker, bytes, now, &mut actions),
             Event::Exited(worker) => self.exited(worker, now),
+            Event::Renew => self.renew(now, &mut actions),
             Event::Tick => {}
             Event::Shutdown => self.shut_down(now, &mut actions),
         }
@@ -282,10 +285,13 @@ impl Fleet {
         };
         found.ready_at = Some(now);
         let place = found.place;
+        // No old code answers beside the new one.
+        let replaces =
+            |other: &Worker| other.place == place || other.reason == Some(RestartReason::Reloaded);
         let replaced = self
             .workers
             .iter_mut()
-            .filter(|(_, other)| other.place == place && other.state == State::Outgoing);
+            .filter(|(_, other)| other.state == State::Outgoing && replaces(other));
         for (&other, found) in replaced {
             (found.state, found.since) = (State::Retiring { patience: RETIRE }, now);
             actions.push(Action::Close(other));
@@ -337,7 +343,7 @@ impl Fleet {
             .ready_at
             .is_some_and(|at| now.duration_since(at) >= backoff::HEALTHY);
         let meant = match found.reason {
-            Some(RestartReason::Memory) => true,
+            Some(RestartReason::Memory | RestartReason::Reloaded) => true,
             Some(_) | None => false,
         };
         if let Some(place) = self.places.get_mut(found.place)
@@ -345,6 +351,23 @@ impl Fleet {
         {
             place.failed(now, healthy, (self.random)());
         }
+    }
+
+    /// Those that serve go on until the first with the new code does; those that have not got so far have no use.
+    fn renew(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        for (&id, worker) in &mut self.workers {
+            match worker.state {
+                State::Starting | State::Loading => {
+                    worker.state = State::Dying;
+                    actions.push(Action::Signal(id, Signal::Kill));
+                }
+                State::Ready | State::Outgoing => worker.state = State::Outgoing,
+                State::Retiring { .. } | State::Stopping | State::Dying => continue,
+            }
+            (worker.reason, worker.since) = (Some(RestartReason::Reloaded), now);
+        }
+        // What failed may be what was mended.
+        self.places.fill(Retry::default());
     }
 
     fn host_down(&mut self, now: Instant) {

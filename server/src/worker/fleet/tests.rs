@@ -122,6 +122,38 @@ fn a_worker_with_a_call_that_hangs_gets_a_while_and_is_killed() {
 }
 
 #[test]
+fn changed_modules_replace_all_workers_and_the_old_ones_serve_until_the_first_new_one_does() {
+    let mut scene = Scene::of(2);
+    scene.on(Event::HostUp);
+    scene.becomes_ready(1);
+    scene.becomes_ready(2);
+    let start = |worker, place| Action::Start { worker, place };
+    assert_eq!(scene.on(Event::Renew), [start(3, 0)]);
+    let new = scene.becomes_ready(3);
+    assert_eq!(new, [Action::Open(3), Action::Close(1), Action::Close(2), start(4, 1)]);
+    for old in [1, 2] {
+        assert_eq!(scene.on(Event::Idle(old)), [Action::Stop(old)]);
+        assert_eq!(scene.on(Event::Exited(old)), []);
+    }
+    assert_eq!(scene.fleet.wake().map(|at| at - scene.now), Some(START), "nothing failed, one starts");
+}
+
+#[test]
+fn modules_that_do_not_load_any_more_leave_the_old_ones_and_are_tried_again_when_they_change() {
+    let mut scene = Scene::serving();
+    assert_eq!(scene.on(Event::Renew), [Action::Start { worker: 2, place: 0 }]);
+    scene.on(Event::Arrived(2));
+    scene.on(Event::Unloadable(2));
+    assert_eq!(scene.on(Event::Exited(2)), [], "it waits before it tries again");
+    assert!(scene.fleet.serves(1));
+    assert_eq!(scene.on(Event::Renew), [Action::Start { worker: 3, place: 0 }]);
+    scene.on(Event::Arrived(3));
+    let again = [Action::Signal(3, Signal::Kill), Action::Start { worker: 4, place: 0 }];
+    assert_eq!(scene.on(Event::Renew), again, "what it read is old already");
+    assert_eq!(scene.becomes_ready(4), [Action::Open(4), Action::Close(1)]);
+}
+
+#[test]
 fn a_host_that_ends_takes_all_along_and_comes_back() {
     let mut scene = Scene::serving();
     assert_eq!(scene.on(Event::HostDown), []);
@@ -158,6 +190,7 @@ fn events() -> impl Strategy<Value = (Event, u64)> {
         Just(Event::HostUp),
         Just(Event::HostDown),
         Just(Event::Tick),
+        Just(Event::Renew),
         worker.clone().prop_map(Event::Arrived),
         worker.clone().prop_map(Event::Loaded),
         worker.clone().prop_map(Event::Unloadable),

@@ -1,6 +1,7 @@
 //! What comes from the Python side. Unknown packets and wrong types are errors; unknown fields are not.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
@@ -102,6 +103,9 @@ pub(in crate::worker) struct Loaded {
     pub(in crate::worker) ignored: Vec<String>,
     /// Bytes that the worker has in use.
     pub(in crate::worker) memory: Option<u64>,
+    /// Folders of modules that people write themselves, where they are asked for.
+    #[serde(default)]
+    pub(in crate::worker) sources: Vec<PathBuf>,
 }
 
 /// A function.

@@ -110,7 +110,12 @@ class Post:
             else:
                 about["modules"] = [provider]
                 self._serve(provider, context)
-            body = dumps(functions.listing(provider, self._functions, about))
+            listing = functions.listing(provider, self._functions, about)
+            if about.get("follow"):
+                from flexconnect_worker.worker import sources  # noqa: PLC0415
+
+                listing["sources"] = sources.folders(list(sys.modules))
+            body = dumps(listing)
         except BaseException as error:  # noqa: BLE001 - a module may raise anything, SystemExit included
             modules = [*(about.get("modules") or []), *filter(None, [about.get("verifier")])]
             self._give_up(error, modules)
