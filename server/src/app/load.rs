@@ -50,8 +50,8 @@ impl Checked {
                 let relay = python.relay(context, max_request_bytes);
                 Ok((Serving::Relay(Arc::new(relay)), Some(python)))
             }
-            Self::Functions(registry) => {
-                let (registry, python) = with_python(registry, python).await?;
+            Self::Functions(built_in) => {
+                let (registry, mut python) = with_python(built_in.clone(), python).await?;
                 for doubt in idle_limits(&flexconnect.limits, &registry) {
                     tracing::warn!(advice = doubt, "config_warning");
                 }
@@ -65,7 +65,11 @@ impl Checked {
                 let settings = Settings {
                     polling_interval: flexconnect.polling_interval,
                 };
-                Ok((Serving::Methods(Arc::new(FlexConnect::new(registry, settings))), python))
+                let methods = Arc::new(FlexConnect::new(registry, settings));
+                if let Some(python) = &mut python {
+                    follow(python, built_in, &methods);
+                }
+                Ok((Serving::Methods(methods), python))
             }
             Self::Methods(make) => {
                 if python.python.serves() {
@@ -97,6 +101,20 @@ impl Checked {
             }
         }
     }
+}
+
+/// Serves what changed modules have, beside the functions of this program.
+fn follow(python: &mut Python, built_in: Registry, methods: &Arc<FlexConnect>) {
+    let methods = Arc::clone(methods);
+    python.on_change(move |functions| match built_in.clone().with_python(functions) {
+        Ok(registry) => {
+            let functions = registry.iter().map(|function| function.name()).collect::<Vec<_>>();
+            let json_functions = serde_json::Value::from(functions);
+            tracing::info!(json.functions = %json_functions, "functions_replaced");
+            methods.replace(registry);
+        }
+        Err(error) => tracing::error!(reason = %error, "python_functions_not_loaded"),
+    });
 }
 
 /// The functions of this program and those of Python modules, if there are any, with the workers that run them.

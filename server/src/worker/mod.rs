@@ -31,6 +31,7 @@ mod relay;
 mod setting;
 mod shared;
 mod size;
+mod sources;
 mod stream;
 mod supervisor;
 mod verifier;
@@ -66,10 +67,11 @@ pub(crate) use relay::Relay;
 pub(crate) use setting::Setting;
 use shared::Shared;
 use size::Sizes;
+use sources::Changes;
 use supervisor::Supervisor;
 pub(crate) use verifier::PythonVerifier;
 use view::View;
-use wire::Listener;
+use wire::{Listed, Listener};
 
 /// What workers say that waits to be heard.
 const HEARD: usize = 256;
@@ -81,6 +83,8 @@ pub(crate) struct Python {
     _accepting: AbortOnDropHandle<()>,
     shared: Arc<Shared>,
     meeting: Meeting,
+    changes: Option<Changes>,
+    telling: Option<AbortOnDropHandle<()>>,
 }
 
 impl Python {
@@ -134,6 +138,7 @@ impl Python {
         let accepting = links::accept(listener, Arc::clone(&shared), who, hear.clone());
         let (first, decided) = oneshot::channel();
         let (end, ends) = oneshot::channel();
+        let (follows, changes) = python.follow.then(|| sources::follow(shared.orders.clone())).unzip();
         let supervisor = Supervisor {
             shared: Arc::clone(&shared),
             view,
@@ -154,6 +159,7 @@ impl Python {
             orders: obeyed,
             first: Some(first),
             ends,
+            follows,
         };
         let running = Self {
             end: Some(end),
@@ -161,6 +167,8 @@ impl Python {
             _accepting: AbortOnDropHandle::new(tokio::spawn(accepting)),
             shared: Arc::clone(&shared),
             meeting,
+            changes,
+            telling: None,
         };
         let gone = || PythonError::Ended("the server ends".to_owned());
         let decided = decided.await.unwrap_or_else(|_| Err(gone()));
@@ -171,8 +179,7 @@ impl Python {
                 return Err(error);
             }
         };
-        let functions = listed.into_iter().map(|listed| PythonFunction::new(listed, &shared));
-        match functions.collect() {
+        match functions(listed, &shared) {
             Ok(functions) => Ok((running, functions)),
             Err(error) => {
                 running.stop().await;
@@ -189,6 +196,21 @@ impl Python {
             server,
             max_request_bytes,
         )
+    }
+
+    /// Tells which functions there are whenever changed modules have others; never where nobody asked to follow them.
+    pub(crate) fn on_change(&mut self, tell: impl Fn(Vec<PythonFunction>) + Send + 'static) {
+        let Some(mut changes) = self.changes.take() else { return };
+        let shared = Arc::clone(&self.shared);
+        let telling = async move {
+            while let Some(listed) = changes.listed.recv().await {
+                match functions(listed, &shared) {
+                    Ok(functions) => tell(functions),
+                    Err(error) => tracing::error!(reason = %error, "python_functions_not_loaded"),
+                }
+            }
+        };
+        self.telling = Some(AbortOnDropHandle::new(tokio::spawn(telling)));
     }
 
     /// Ends the workers and waits for that.
@@ -235,6 +257,11 @@ fn child(python: &PythonSection, hear: mpsc::Sender<Heard>) -> Result<(Folder, L
     })
     .map_err(unprepared)?;
     Ok((folder, listener, keeper))
+}
+
+fn functions(listed: Vec<Listed>, shared: &Arc<Shared>) -> Result<Vec<PythonFunction>, PythonError> {
+    let functions = listed.into_iter().map(|listed| PythonFunction::new(listed, shared));
+    functions.collect()
 }
 
 fn sizes(python: &PythonSection, server: &ServerSection) -> Sizes {

@@ -38,6 +38,8 @@ pub(super) enum Order {
     Measure { waiting: oneshot::Sender<()> },
     /// A worker says what none says.
     Broken { worker: u64, why: String },
+    /// The modules of functions changed.
+    Renew,
 }
 
 pub(super) struct Shared {

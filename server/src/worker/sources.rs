@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::lock;
+use super::shared::Order;
+use super::wire::Listed;
 
 /// How often files are looked at: people wait for it.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -20,6 +24,42 @@ const MOST: usize = 4_096;
 /// more tells none.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sources(Arc<Mutex<BTreeSet<PathBuf>>>);
+
+/// What is followed, and who hears of other functions.
+pub(super) struct Follows {
+    pub(super) sources: Sources,
+    tell: mpsc::UnboundedSender<Vec<Listed>>,
+}
+
+/// Hears which functions the modules have since they changed. Its end is the end of following.
+#[derive(Debug)]
+pub(super) struct Changes {
+    pub(super) listed: mpsc::UnboundedReceiver<Vec<Listed>>,
+    _following: AbortOnDropHandle<()>,
+}
+
+/// Follows the modules of functions: a change is an order for new workers.
+pub(super) fn follow(orders: mpsc::UnboundedSender<Order>) -> (Follows, Changes) {
+    let (tell, listed) = mpsc::unbounded_channel();
+    let sources = Sources::default();
+    let following = sources.clone().follow(move || {
+        // Without a supervisor there is nothing to renew.
+        let _ = orders.send(Order::Renew);
+    });
+    let changes = Changes {
+        listed,
+        _following: AbortOnDropHandle::new(tokio::spawn(following)),
+    };
+    (Follows { sources, tell }, changes)
+}
+
+impl Follows {
+    /// The modules have other functions now.
+    pub(super) fn tell(&self, functions: Vec<Listed>) {
+        // Whoever does not hear of it ends.
+        let _ = self.tell.send(functions);
+    }
+}
 
 /// The files of a folder: when each was changed, and its size.
 type Files = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
@@ -37,7 +77,12 @@ impl Sources {
         loop {
             looks.tick().await;
             let folders: Vec<_> = lock(&self.0).iter().cloned().collect();
-            let look = || folders.into_iter().map(|folder| (files(&folder), folder)).collect::<Vec<_>>();
+            let look = || {
+                folders
+                    .into_iter()
+                    .map(|folder| (files(&folder), folder))
+                    .collect::<Vec<_>>()
+            };
             // A look that the end of the runtime cut off saw nothing.
             let Ok(found) = tokio::task::spawn_blocking(look).await else {
                 return;

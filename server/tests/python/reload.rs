@@ -49,11 +49,19 @@ async fn changed_modules_are_served_without_a_restart_and_broken_ones_leave_what
 
     write(here, "theirs.py", "def (");
     let broken = server.event("python_functions_not_loaded");
-    assert!(broken["exception"].as_str().unwrap().contains("SyntaxError"), "{broken}");
+    assert!(
+        broken["exception"].as_str().unwrap().contains("SyntaxError"),
+        "{broken}"
+    );
     answers(&server, "Second", "other", 22).await;
     assert!(server.is_ready());
 
     write(here, "theirs.py", &module("Third", "third"));
     answers(&server, "Third", "third", 22).await;
-    assert!(server.events("python_worker_ended").iter().any(|ended| ended["reason"] == "reloaded"));
+    assert!(
+        server
+            .events("python_worker_ended")
+            .iter()
+            .any(|ended| ended["reason"] == "reloaded")
+    );
 }

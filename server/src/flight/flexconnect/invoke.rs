@@ -96,7 +96,10 @@ impl FlexConnect {
 
     pub(super) fn function(&self, name: &str) -> Result<Arc<RegisteredFunction>, FlightError> {
         let registry = self.registry.load();
-        registry.get(name).cloned().ok_or_else(|| answer::unknown_function(name))
+        registry
+            .get(name)
+            .cloned()
+            .ok_or_else(|| answer::unknown_function(name))
     }
 
     fn submit(&self, call: &CallContext, command: Bytes) -> Result<Arc<Task>, FlightError> {

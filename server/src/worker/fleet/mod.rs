@@ -286,12 +286,11 @@ impl Fleet {
         found.ready_at = Some(now);
         let place = found.place;
         // No old code answers beside the new one.
-        let replaces =
-            |other: &Worker| other.place == place || other.reason == Some(RestartReason::Reloaded);
+        let is_old = |other: &Worker| other.place == place || other.reason == Some(RestartReason::Reloaded);
         let replaced = self
             .workers
             .iter_mut()
-            .filter(|(_, other)| other.state == State::Outgoing && replaces(other));
+            .filter(|(_, other)| other.state == State::Outgoing && is_old(other));
         for (&other, found) in replaced {
             (found.state, found.since) = (State::Retiring { patience: RETIRE }, now);
             actions.push(Action::Close(other));

@@ -135,7 +135,11 @@ fn changed_modules_replace_all_workers_and_the_old_ones_serve_until_the_first_ne
         assert_eq!(scene.on(Event::Idle(old)), [Action::Stop(old)]);
         assert_eq!(scene.on(Event::Exited(old)), []);
     }
-    assert_eq!(scene.fleet.wake().map(|at| at - scene.now), Some(START), "nothing failed, one starts");
+    assert_eq!(
+        scene.fleet.wake().map(|at| at - scene.now),
+        Some(START),
+        "nothing failed, one starts"
+    );
 }
 
 #[test]

@@ -69,6 +69,10 @@ impl Supervisor {
                 }
             }
             Order::Broken { worker, why } => return Self::broken(state, worker, why),
+            Order::Renew => {
+                tracing::info!("python_modules_changed");
+                return Some(Event::Renew);
+            }
         }
         None
     }

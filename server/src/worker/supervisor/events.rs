@@ -95,7 +95,11 @@ impl Supervisor {
             versions,
             ignored,
             memory,
+            sources,
         } = loaded;
+        if let Some(follows) = &self.follows {
+            follows.sources.add(sources);
+        }
         let json_versions = serde_json::to_value(versions).unwrap_or_default();
         let place = state.fleet.place(worker);
         tracing::info!(
@@ -128,8 +132,12 @@ impl Supervisor {
                 self.decide(Ok(functions));
                 None
             }
-            Some(listed) => {
-                if *listed != functions {
+            Some(listed) if *listed == functions => Some(Event::Loaded(worker)),
+            Some(_) => {
+                if let Some(follows) = &self.follows {
+                    follows.tell(functions.clone());
+                    state.listed = Some(functions);
+                } else {
                     let advice = "modules should offer the same functions in every process: those of the first count";
                     tracing::warn!(worker = place, advice, "python_functions_differ");
                 }

@@ -22,6 +22,7 @@ use super::links::{Heard, Line};
 use super::lock;
 use super::shared::{Order, Shared};
 use super::size::Sizes;
+use super::sources::Follows;
 use super::view::View;
 use super::wire::{Listed, ToWorker};
 use crate::admin::Health;
@@ -50,6 +51,8 @@ pub(super) struct Supervisor {
     /// The first worker that loads, or the first failure, decides about the start.
     pub(super) first: Option<oneshot::Sender<Result<Vec<Listed>, PythonError>>>,
     pub(super) ends: oneshot::Receiver<()>,
+    /// Where modules may change.
+    pub(super) follows: Option<Follows>,
 }
 
 struct State {
