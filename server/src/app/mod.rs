@@ -115,7 +115,7 @@ impl Server {
         let budget = room.memory().clone();
         let shown = budget.clone();
         metrics.show_memory_budget(result_bytes, move || shown.used());
-        let tasks = Tasks::start_in(room, Limits::of(&server.tasks, &flexconnect), metrics.clone());
+        let tasks = Tasks::start_in(room.clone(), Limits::of(&server.tasks, &flexconnect), metrics.clone());
         let current = phases.clone();
         metrics.show_phase(Phase::ALL, move || *current.borrow());
         let status = Status::new(health.clone(), metrics.clone(), tasks.clone());
@@ -149,7 +149,8 @@ impl Server {
         let dispatcher = Dispatcher::new(context.clone());
         let max_request_bytes = server.answers.max_request_bytes.map_or(result_bytes, saturating);
         let guarded = flight::service(dispatcher.clone(), max_request_bytes, budget, server.answers.reflection);
-        let setting = Setting::new(&python, &server, &tables, &location).shown_by(metrics.clone(), health.clone());
+        let setting =
+            Setting::new(&python, &server, &tables, &location).served_by(metrics.clone(), health.clone(), room.clone());
         let setting = setting.deciding(verifier);
         let service = Fork {
             prefix: flight::HEALTH,

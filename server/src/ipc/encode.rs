@@ -16,6 +16,7 @@ use super::copy::{copy, is_small};
 use super::cut::{Encoded, cut};
 use super::pack::{MESSAGE_OVERHEAD, keep, pack};
 use super::{Message, SchemaMessage, stream};
+use crate::memory::Region;
 
 /// What clients can be expected to read in one message; the original and its clients draw the line here too.
 const LARGEST_MESSAGE: usize = i32::MAX as usize;
@@ -28,6 +29,8 @@ pub struct EncodedTable {
     messages: Vec<Message>,
     rows: usize,
     held: usize,
+    /// Bytes of bodies that are not in memory.
+    on_disk: usize,
 }
 
 impl EncodedTable {
@@ -53,6 +56,7 @@ impl EncodedTable {
             schema,
             messages,
             rows,
+            on_disk: 0,
         })
     }
 
@@ -72,7 +76,29 @@ impl EncodedTable {
             held: held + MESSAGE_OVERHEAD * messages.len(),
             schema,
             messages,
+            on_disk: 0,
         })
+    }
+
+    /// Cuts a table out of a stream in a file, as [`EncodedTable::cut`] does. What is held are the headers, which may take
+    /// `most` bytes. Blocks.
+    ///
+    /// # Errors
+    /// When it is not made of whole messages, the schema first; when it has too many; when the file cannot be read.
+    pub(crate) fn cut_file(stream: Region, most: usize) -> Result<Self, ArrowError> {
+        let (schema, messages, held) = stream::in_file(stream, MESSAGE_OVERHEAD, most)?;
+        Ok(Self {
+            rows: messages.iter().map(|message| message.rows).sum(),
+            on_disk: messages.iter().map(|message| message.body.len()).sum(),
+            held: held + schema.encapsulated().len(),
+            schema,
+            messages,
+        })
+    }
+
+    /// Bytes that lie in a file.
+    pub(crate) const fn on_disk(&self) -> usize {
+        self.on_disk
     }
 
     /// The columns, as the first message of a stream and as `FlightInfo` show them.

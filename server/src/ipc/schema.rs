@@ -125,6 +125,15 @@ impl SchemaMessage {
         self.has_dictionaries
     }
 
+    /// The same in memory of its own: what it was cut out of can go.
+    pub(crate) fn detached(&self) -> Self {
+        Self {
+            message: Bytes::copy_from_slice(&self.message),
+            encapsulated: Bytes::copy_from_slice(&self.encapsulated),
+            has_dictionaries: self.has_dictionaries,
+        }
+    }
+
     /// The first message of a stream.
     #[must_use]
     pub fn message(&self) -> Message {

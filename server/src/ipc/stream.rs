@@ -6,6 +6,7 @@ use arrow_ipc::MessageHeader;
 use bytes::{Buf as _, Bytes};
 
 use super::{Body, Message, SchemaMessage, bounds};
+use crate::memory::Region;
 
 /// The marker before a message and its length.
 const PREFIX: usize = 8;
@@ -45,6 +46,75 @@ pub(crate) fn rest(mut stream: Bytes) -> Result<Vec<Message>, ArrowError> {
     Ok(messages)
 }
 
+/// Bytes that are read of a file for a header; more of them are read again.
+const LIKELY_HEADER: u64 = 4_096;
+
+/// Cuts a stream that lies in a file: its schema, and its messages without those that have no rows. Headers are read,
+/// bodies stay where they are. Blocks.
+///
+/// # Errors
+/// When it is not made of whole messages, the schema first; when the headers and `overhead` for each take more than `most`
+/// bytes; when the file cannot be read.
+pub(super) fn in_file(
+    mut stream: Region,
+    overhead: usize,
+    most: usize,
+) -> Result<(SchemaMessage, Vec<Message>, usize), ArrowError> {
+    let (mut schema, mut messages, mut held) = (None, Vec::new(), 0);
+    while let Some(encapsulated) = header_in_file(&stream)? {
+        drop(stream.split_to(encapsulated.len() as u64));
+        let header = encapsulated.slice(PREFIX..);
+        let (role, rows, body) = inspect(&header)?;
+        if stream.len() < body as u64 {
+            return Err(broken("a cut body"));
+        }
+        let body = stream.split_to(body as u64);
+        match (role, &schema) {
+            (Role::Schema, None) if body.is_empty() => schema = Some(SchemaMessage::encoded(encapsulated, header)?),
+            (Role::Schema, None) | (Role::Dictionary | Role::Batch, None) => {
+                return Err(broken("no schema at its beginning"));
+            }
+            (Role::Schema, Some(_)) => return Err(broken("a second schema")),
+            (Role::Batch, Some(_)) if rows == 0 => {}
+            (Role::Dictionary | Role::Batch, Some(_)) => {
+                held += overhead + header.len();
+                if held > most {
+                    return Err(broken("too many batches to keep their headers"));
+                }
+                messages.push(Message {
+                    body: Body::from(body),
+                    app_metadata: Bytes::new(),
+                    header,
+                    rows,
+                });
+            }
+        }
+    }
+    let schema = schema.ok_or_else(|| broken("no schema at its beginning"))?;
+    Ok((schema, messages, held))
+}
+
+/// The header of the next message, with marker and length. `None` at the end of the stream, marked or not.
+fn header_in_file(stream: &Region) -> Result<Option<Bytes>, ArrowError> {
+    if stream.is_empty() {
+        return Ok(None);
+    }
+    let read = |bytes| -> Result<Bytes, ArrowError> { Ok(stream.clone().split_to(bytes).read()?) };
+    let mut begin = read(LIKELY_HEADER)?;
+    let Some(length) = header_length(&begin)? else {
+        return Ok(None);
+    };
+    let end = PREFIX + length;
+    if begin.len() < end {
+        if stream.len() < end as u64 {
+            return Err(broken("a cut header"));
+        }
+        begin = read(end as u64)?;
+    }
+    // What is kept does not hold what was read beside it.
+    Ok(Some(Bytes::copy_from_slice(&begin[..end])))
+}
+
 /// The schema that a stream begins with.
 pub(super) fn take_schema(stream: &mut Bytes) -> Result<SchemaMessage, ArrowError> {
     match take(stream)? {
@@ -61,15 +131,10 @@ fn take(stream: &mut Bytes) -> Result<Option<(Role, Bytes, Message)>, ArrowError
     if stream.is_empty() {
         return Ok(None);
     }
-    let mut prefix = stream.get(..PREFIX).ok_or_else(|| broken("a cut prefix"))?;
-    if prefix.get_u32_le() != u32::MAX {
-        return Err(broken("no marker before a message"));
-    }
-    let length = usize::try_from(prefix.get_i32_le()).map_err(|_| broken("a negative length"))?;
-    if length == 0 {
+    let Some(length) = header_length(stream)? else {
         stream.clear();
         return Ok(None);
-    }
+    };
     if stream.len() - PREFIX < length {
         return Err(broken("a cut header"));
     }
@@ -86,6 +151,16 @@ fn take(stream: &mut Bytes) -> Result<Option<(Role, Bytes, Message)>, ArrowError
         rows,
     };
     Ok(Some((role, encapsulated, message)))
+}
+
+/// Bytes of the header after the prefix that a message begins with; `None` for the mark of the end.
+fn header_length(message: &[u8]) -> Result<Option<usize>, ArrowError> {
+    let mut prefix = message.get(..PREFIX).ok_or_else(|| broken("a cut prefix"))?;
+    if prefix.get_u32_le() != u32::MAX {
+        return Err(broken("no marker before a message"));
+    }
+    let length = usize::try_from(prefix.get_i32_le()).map_err(|_| broken("a negative length"))?;
+    Ok((length > 0).then_some(length))
 }
 
 /// What a header says: the role of its message, its rows, and the bytes of its body, within which all buffers lie.

@@ -6,6 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -88,6 +89,27 @@ impl Spill {
         let region = self.0.reserve(lease).map_err(|source| self.0.failed(source))?;
         region.fill(pieces).map_err(|source| self.0.failed(source))?;
         Ok(region)
+    }
+
+    /// Makes a file for one result of so many bytes, which another process writes.
+    ///
+    /// # Errors
+    /// When it does not fit, or there can be no file.
+    pub fn lend(&self, len: usize) -> Result<Region, SpillError> {
+        let lease = self.0.budget.lease(len)?;
+        let file = self.0.create().map_err(|source| self.0.failed(source))?;
+        let space = Space {
+            end: len as u64,
+            leases: vec![lease],
+        };
+        Ok(Region {
+            file: Arc::new(SpillFile {
+                file,
+                space: Mutex::new(space),
+            }),
+            start: 0,
+            len: len as u64,
+        })
     }
 
     /// The bytes of the folder.
@@ -189,6 +211,19 @@ impl Region {
         self.len += bytes as u64;
     }
 
+    /// The file, for the process that writes it.
+    ///
+    /// # Errors
+    /// When there are too many descriptors.
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+        Ok(self.file.file.try_clone()?.into())
+    }
+
+    /// Whether the file ends where this piece does. Blocks.
+    pub(crate) fn is_all_there(&self) -> io::Result<bool> {
+        Ok(self.file.file.metadata()?.len() == self.start + self.len)
+    }
+
     /// Reads all of it. Blocks.
     ///
     /// # Errors
@@ -287,6 +322,21 @@ mod tests {
         let region = write(&spill, b"rows").expect("fits");
         region.file.file.set_len(2).expect("cut short");
         assert_eq!(region.read().expect_err("gone").kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn a_file_is_lent_to_whoever_writes_it() {
+        let (_folder, spill) = folder(10);
+        let region = spill.lend(4).expect("fits");
+        let other = File::from(region.descriptor().expect("a descriptor"));
+        other.write_all_at(b"ro", 0).expect("written");
+        assert!(!region.is_all_there().expect("a file"));
+        other.write_all_at(b"ws", 2).expect("written");
+        assert!(region.is_all_there().expect("a file"));
+        assert_eq!(region.read().expect("readable"), &b"rows"[..]);
+        assert!(matches!(spill.lend(7), Err(SpillError::Exceeded(_))));
+        drop(region);
+        assert_eq!(spill.budget().used(), 0);
     }
 
     #[test]

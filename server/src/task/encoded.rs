@@ -3,12 +3,18 @@
 use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{Schema, SchemaRef};
+use arrow::error::ArrowError;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use tokio::task::spawn_blocking;
 
 use super::{FunctionError, RecordBatchStream};
 use crate::ipc::{Additions, Decoder, EncodedTable, Message, SchemaMessage};
+use crate::memory::{Region, Room};
+
+/// Of the memory for results, the headers of one table on disk may take one part in so many.
+const HEADERS: usize = 64;
 
 /// Rows in hand or to come, as Arrow IPC.
 pub struct Encoded {
@@ -38,6 +44,25 @@ impl Encoded {
     /// When they are no such stream.
     pub(crate) fn table(stream: Bytes) -> Result<Self, FunctionError> {
         let table = EncodedTable::cut(stream).map_err(|error| FunctionError::unsendable(&error))?;
+        Ok(Self::new(table.schema().clone(), Rows::Table(table)))
+    }
+
+    /// A table, which lies in this file as an IPC stream.
+    ///
+    /// # Errors
+    /// When it is no such stream.
+    pub(crate) async fn file(stream: Region, room: &Room) -> Result<Self, FunctionError> {
+        // Headers are small; a table of nothing else would be no smaller on disk.
+        let most = room.memory().limit() / HEADERS;
+        let cut = spawn_blocking(move || {
+            if stream.is_all_there()? {
+                EncodedTable::cut_file(stream, most)
+            } else {
+                Err(ArrowError::IpcError("the file is not as long as was said".to_owned()))
+            }
+        });
+        let table = cut.await.map_err(|_| FunctionError::cancelled())?;
+        let table = table.map_err(|error| FunctionError::unsendable(&error))?;
         Ok(Self::new(table.schema().clone(), Rows::Table(table)))
     }
 
@@ -89,12 +114,24 @@ impl Encoded {
                 stream::iter(stream.first).map(Ok).chain(batches.try_flatten()).boxed()
             }
         };
+        let messages = messages.and_then(in_memory).boxed();
         let batches = match columns {
             Ok(columns) => decode(Decoder::after(columns, Additions::Read), messages).boxed(),
             Err(error) => stream::iter([Err(unreadable(&error))]).boxed(),
         };
         RecordBatchStream::new(schema, batches)
     }
+}
+
+/// A message with its body in memory.
+async fn in_memory(mut message: Message) -> Result<Message, FunctionError> {
+    if message.body.region().is_some() {
+        let read = std::mem::take(&mut message.body).into_contiguous().await;
+        message.body = read
+            .map_err(|_| FunctionError::failed("the result cannot be read from disk."))?
+            .into();
+    }
+    Ok(message)
 }
 
 /// Decodes messages as they come, until one cannot be read.

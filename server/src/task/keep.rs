@@ -10,7 +10,7 @@ use super::spilled::SpilledTable;
 use super::{FunctionError, Output, Stored, Table};
 use crate::error::{ErrorCode, ErrorInfo, FlightKind};
 use crate::ipc::EncodedTable;
-use crate::memory::{Exceeded, Room, Spill, SpillError};
+use crate::memory::{Exceeded, Lease, Region, Room, Spill, SpillError};
 use crate::telemetry::Metrics;
 
 /// Tables up to this size are encoded where the call is; larger ones on a thread of their own.
@@ -29,6 +29,8 @@ pub(super) async fn keep(room: &Room, metrics: &Metrics, output: Output) -> Resu
     };
     match (room.lease_for_result(encoded.held()), room.spill()) {
         (Ok(lease), _) => Ok(Stored::table(encoded, lease, metrics)),
+        // What is held are its headers.
+        (Err(_), _) if encoded.on_disk() > 0 => Err(no_room()),
         (Err(memory), None) if memory.is_for_good() => Err(too_large(memory, "server.task_result_bytes")),
         (Err(_), None) => Err(no_room()),
         (Err(memory), Some(spill)) => {
@@ -58,13 +60,42 @@ async fn encode(table: Table) -> Result<EncodedTable, FunctionError> {
 async fn write(table: EncodedTable, spill: Spill, memory: Exceeded) -> Result<SpilledTable, FunctionError> {
     let written = spawn_blocking(move || SpilledTable::write(&table, &spill)).await;
     let written = written.map_err(|_| FunctionError::failed("the result could not be written to disk."))?;
-    written.map_err(|error| match error {
+    written.map_err(|error| unspilled(error, memory))
+}
+
+fn unspilled(error: SpillError, memory: Exceeded) -> FunctionError {
+    match error {
         SpillError::Exceeded(disk) if disk.is_for_good() && memory.is_for_good() => {
             too_large(disk, "server.task_spill_bytes")
         }
         SpillError::Exceeded(_) => no_room(),
         error @ SpillError::Io { .. } => not_written(&error),
-    })
+    }
+}
+
+/// Where a result of so many bytes may be put before it is handed over.
+///
+/// # Errors
+/// When it fits nowhere.
+pub(crate) fn place(room: &Room, bytes: usize) -> Result<Destination, FunctionError> {
+    match (room.lease_for_result(bytes), room.spill()) {
+        (Ok(_lease), _) => Ok(Destination::Memory { _lease }),
+        (Err(memory), None) if memory.is_for_good() => Err(too_large(memory, "server.task_result_bytes")),
+        (Err(_), None) => Err(no_room()),
+        (Err(memory), Some(spill)) => spill
+            .lend(bytes)
+            .map(Destination::File)
+            .map_err(|error| unspilled(error, memory)),
+    }
+}
+
+/// Where a result is to be put.
+#[derive(Debug)]
+pub(crate) enum Destination {
+    /// There is room for it, until the lease is dropped.
+    Memory { _lease: Lease },
+    /// This file is its own.
+    File(Region),
 }
 
 /// A result that will never fit is the function's problem.

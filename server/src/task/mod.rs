@@ -45,6 +45,7 @@ pub(crate) use failure::CallEnding;
 pub use failure::FunctionError;
 pub use handle::{Outcome, Task, Waited};
 pub use id::TaskId;
+pub(crate) use keep::{Destination, place};
 pub use limits::{KindLimits, Limits};
 pub use output::{Output, RecordBatchStream, Table};
 pub use read::{Consumed, Reading, Stored, Totals};

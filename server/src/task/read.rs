@@ -55,10 +55,17 @@ pub struct Totals {
 pub struct Consumed;
 
 impl Stored {
-    /// Keeps a table in memory.
+    /// Keeps a table in memory, or its headers if the rest is on disk.
     pub(super) fn table(table: EncodedTable, lease: Lease, metrics: &Metrics) -> Self {
+        let meter = match table.on_disk() {
+            0 => metrics.result_kept(Place::Memory, lease.bytes()),
+            bytes => {
+                metrics.result_spilled(bytes);
+                metrics.result_kept(Place::Disk, bytes)
+            }
+        };
         Self {
-            _meter: Some(metrics.result_kept(Place::Memory, lease.bytes())),
+            _meter: Some(meter),
             rows: Rows::Table { table, _lease: lease },
         }
     }

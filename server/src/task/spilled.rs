@@ -41,7 +41,7 @@ impl SpilledTable {
             [&lengths[..], &message.header[..]].into_iter().chain(segments)
         });
         Ok(Self {
-            schema: table.schema().clone(),
+            schema: table.schema().detached(),
             rows: table.rows(),
             bytes: table.len(),
             region: spill.write(len, pieces)?,

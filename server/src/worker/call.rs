@@ -9,10 +9,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::floor::Use;
 use super::shared::{Order, Seat, Shared, Waiting};
-use super::wire::{FromSlot, ToSlot, Trace, WireError};
+use super::weight::Weight;
+use super::wire::{FromSlot, Packet, To, ToSlot, Trace, WireError};
 use super::{failure, stream};
 use crate::function::{Call, FunctionError, HeaderValue, Headers};
-use crate::task::{Encoded, Output};
+use crate::task::{Destination, Encoded, Output, place};
 use crate::telemetry::spans;
 
 /// How often a call is sent that no worker has seen.
@@ -22,7 +23,12 @@ const ATTEMPTS: usize = 3;
 const NO_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Runs a function in some worker.
-pub(super) async fn call(shared: &Arc<Shared>, function: &str, call: Call) -> Result<Output, FunctionError> {
+pub(super) async fn call(
+    shared: &Arc<Shared>,
+    function: &str,
+    weight: &Weight,
+    call: Call,
+) -> Result<Output, FunctionError> {
     let body = serde_json::to_vec(&call.parameters)?;
     let task = call.task_id.to_string();
     let mut attempt = 1;
@@ -30,7 +36,7 @@ pub(super) async fn call(shared: &Arc<Shared>, function: &str, call: Call) -> Re
         let seat = tokio::select! {
             biased;
             () = call.cancelled.cancelled() => return Err(FunctionError::cancelled()),
-            seat = shared.seat(Use::Call) => seat?,
+            seat = shared.seat(Use::Call { heavy: weight.is_heavy() }) => seat?,
         };
         let note = shared.note(call.task_id, seat.worker);
         // From here on a cancellation finds the worker.
@@ -59,24 +65,71 @@ pub(super) async fn call(shared: &Arc<Shared>, function: &str, call: Call) -> Re
     let now = Instant::now();
     let until = call.deadline.unwrap_or(now + NO_DEADLINE) + shared.grace;
     let (packet, seat) = Waiting::new(seat, until).answer().await?;
+    let (packet, seat, place) = match packet.read::<FromSlot>() {
+        Ok(FromSlot::Large { bytes }) => large(shared, seat, bytes, until).await?,
+        Ok(_) | Err(_) => (packet, seat, None),
+    };
     match packet.read::<FromSlot>() {
-        Ok(FromSlot::Table) => {
+        Ok(FromSlot::Table { cpu }) => {
+            weight.note(cpu);
             seat.done();
-            Encoded::table(packet.body).map(Output::Encoded)
+            let encoded = match (place, &shared.room) {
+                (Some(Destination::File(file)), Some(room)) => Encoded::file(file, room).await,
+                // The lease goes now; keeping the result takes another.
+                (Some(Destination::File(_) | Destination::Memory { .. }) | None, _) => Encoded::table(packet.body),
+            };
+            encoded.map(Output::Encoded)
         }
-        Ok(FromSlot::Stream { stream }) => {
+        Ok(FromSlot::Stream { stream, cpu }) => {
+            weight.note(cpu);
             let batches = stream::open(shared, seat.worker, stream);
             seat.done();
             Encoded::stream(packet.body, batches).map(Output::Encoded)
         }
         Ok(FromSlot::Error(raised)) => {
+            weight.note(raised.cpu);
             seat.done();
             Err(failure::of(raised, &packet.body, function, shared.tracebacks))
         }
-        Ok(FromSlot::Verified { .. } | FromSlot::Refused(_) | FromSlot::Batch | FromSlot::Rest | FromSlot::End) => {
-            Err(unasked(seat).await)
-        }
+        Ok(
+            FromSlot::Large { .. }
+            | FromSlot::Verified { .. }
+            | FromSlot::Refused(_)
+            | FromSlot::Batch
+            | FromSlot::Rest
+            | FromSlot::End,
+        ) => Err(unasked(seat).await),
         Err(malformed) => Err(seat.fails(malformed.into()).await),
+    }
+}
+
+/// Says where a large table goes; what is answered then, and the place.
+async fn large(
+    shared: &Shared,
+    seat: Seat,
+    bytes: usize,
+    until: Instant,
+) -> Result<(Packet, Seat, Option<Destination>), FunctionError> {
+    let found = shared.room.as_ref().map(|room| place(room, bytes)).transpose();
+    let put = |into| ToSlot::Put { into };
+    let said = match &found {
+        Ok(None | Some(Destination::Memory { .. })) => seat.send(&put(To::Memory), b"").await,
+        Ok(Some(Destination::File(file))) => match file.descriptor() {
+            Ok(file) => seat.send_along(&put(To::File), &file).await,
+            Err(error) => Err(error.into()),
+        },
+        Err(_) => seat.send(&put(To::Nowhere), b"").await,
+    };
+    if let Err(error) = said {
+        return Err(seat.fails(error).await);
+    }
+    let (packet, seat) = Waiting::new(seat, until).answer().await?;
+    match found {
+        Ok(place) => Ok((packet, seat, place)),
+        Err(no_room) => {
+            seat.done();
+            Err(no_room)
+        }
     }
 }
 
@@ -92,8 +145,24 @@ pub(super) async fn outlive(seat: Seat, until: Instant) {
         seat.recv().await
     };
     let Ok(packet) = answer else { return };
-    if let Ok(FromSlot::Stream { stream }) = packet.read() {
-        shared.order(Order::Drop { worker, stream });
+    match packet.read() {
+        Ok(FromSlot::Stream { stream, .. }) => shared.order(Order::Drop { worker, stream }),
+        Ok(FromSlot::Large { .. }) => {
+            let nowhere = ToSlot::Put { into: To::Nowhere };
+            if seat.send(&nowhere, b"").await.is_err() || seat.recv().await.is_err() {
+                return;
+            }
+        }
+        Ok(
+            FromSlot::Table { .. }
+            | FromSlot::Verified { .. }
+            | FromSlot::Refused(_)
+            | FromSlot::Error(_)
+            | FromSlot::Batch
+            | FromSlot::Rest
+            | FromSlot::End,
+        )
+        | Err(_) => {}
     }
     seat.done();
 }

@@ -24,6 +24,7 @@ pub(super) fn of(raised: Raised, carried: &Bytes, function: &str, tracebacks: bo
         detail,
         traceback,
         fault: _,
+        cpu: _,
     } = raised;
     let code = i32::try_from(code).map_or(ErrorCode::UNKNOWN, ErrorCode::new);
     if let Some(traceback) = &traceback {

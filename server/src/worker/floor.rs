@@ -2,10 +2,15 @@
 //!
 //! Calls go to the worker that has least to do. Spells of streams go to the worker that has the stream; they are short,
 //! and may use slots that calls do not get, so that streams are read while every call takes long.
+//!
+//! Calls that compute leave one worker to the others, as long as there are others: threads of one interpreter compute by
+//! turns, and whoever waits for a turn waits for milliseconds.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// Slots that a worker has to begin with.
 const FIRST: usize = 2;
@@ -17,11 +22,14 @@ const SPARE: usize = 8;
 /// or to cancel a call, has to pass first.
 const CHECKS: usize = 16;
 
+/// For so long after a light call one worker is spared heavy ones.
+const SPARED: Duration = Duration::from_millis(250);
+
 /// What a slot is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
-    /// A call, in any worker.
-    Call,
+    /// A call, in any worker; heavy when it computes.
+    Call { heavy: bool },
     /// A token, in any worker.
     Check,
     /// A spell of a stream, in the worker that has it.
@@ -36,7 +44,21 @@ impl Use {
         match self {
             Self::Check => 0,
             Self::Spell { .. } => 1,
-            Self::Call | Self::Left { .. } => 2,
+            Self::Call { .. } | Self::Left { .. } => 2,
+        }
+    }
+
+    const fn is_call(self) -> bool {
+        match self {
+            Self::Call { .. } => true,
+            Self::Check | Self::Spell { .. } | Self::Left { .. } => false,
+        }
+    }
+
+    const fn is_heavy(self) -> bool {
+        match self {
+            Self::Call { heavy } => heavy,
+            Self::Check | Self::Spell { .. } | Self::Left { .. } => false,
         }
     }
 }
@@ -72,6 +94,8 @@ pub(super) struct Floor<S> {
     waiting: VecDeque<Waiting<S>>,
     /// Calls that may run in one worker.
     calls: usize,
+    /// When the last light call came.
+    light: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -81,6 +105,8 @@ struct Desk<S> {
     open: bool,
     free: Vec<S>,
     calls: usize,
+    /// Those of the calls that compute.
+    heavy: usize,
     spells: usize,
     checks: usize,
     /// Calls that nobody waits for any more.
@@ -102,6 +128,7 @@ impl<S> Floor<S> {
             desks: Vec::new(),
             waiting: VecDeque::new(),
             calls,
+            light: None,
         }
     }
 
@@ -113,6 +140,7 @@ impl<S> Floor<S> {
             open: true,
             free: Vec::new(),
             calls: 0,
+            heavy: 0,
             spells: 0,
             checks: 0,
             left: 0,
@@ -154,18 +182,23 @@ impl<S> Floor<S> {
     }
 
     /// Asks for a slot.
-    pub(super) fn ask(&mut self, wants: Use) -> (Asked<S>, Option<Grow>) {
+    pub(super) fn ask(&mut self, wants: Use, now: Instant) -> (Asked<S>, Option<Grow>) {
         // Who came first is served first.
-        let in_line = matches!(wants, Use::Call | Use::Check);
-        let others_wait = in_line && self.waiting.iter().any(|waiting| waiting.wants == wants);
+        let in_line = |of: Use| (of.is_call() && wants.is_call()) || (of == Use::Check && wants == Use::Check);
+        let others_wait = self.waiting.iter().any(|waiting| in_line(waiting.wants));
+        let spared = self.spared(wants, now);
         let limit = self.calls;
         let best = self.desks.iter_mut().filter(|desk| desk.takes(wants, limit));
-        let best = best.min_by_key(|desk| (desk.free.is_empty(), desk.calls + desk.spells + desk.checks));
+        let best = best.min_by_key(|desk| {
+            let heavy = if wants.is_heavy() { 0 } else { desk.heavy };
+            let load = desk.calls + desk.spells + desk.checks;
+            (Some(desk.worker) == spared, heavy, desk.free.is_empty(), load)
+        });
         let Some(desk) = best else {
             return match wants {
                 Use::Spell { worker } if self.desk(worker).is_some() => (self.wait(wants), None),
                 Use::Spell { .. } | Use::Left { .. } => (Asked::Gone, None),
-                Use::Call | Use::Check => (self.wait(wants), None),
+                Use::Call { .. } | Use::Check => (self.wait(wants), None),
             };
         };
         let slot = if others_wait { None } else { desk.free.pop() };
@@ -178,6 +211,20 @@ impl<S> Floor<S> {
             Some(slot) => (Asked::Now(desk.take(wants, slot)), grow),
             None => (self.wait(wants), grow),
         }
+    }
+
+    /// The worker that a heavy call leaves to light ones, unless all others are full: the one that has fewest such calls.
+    fn spared(&mut self, wants: Use, now: Instant) -> Option<u64> {
+        if wants == (Use::Call { heavy: false }) {
+            self.light = Some(now);
+        }
+        let lately = self.light.is_some_and(|at| now.duration_since(at) < SPARED);
+        if !wants.is_heavy() || !lately || self.open_workers() < 2 {
+            return None;
+        }
+        let open = self.desks.iter().filter(|desk| desk.open);
+        let spared = open.min_by_key(|desk| (desk.heavy, desk.worker));
+        spared.map(|desk| desk.worker)
     }
 
     fn wait(&mut self, wants: Use) -> Asked<S> {
@@ -233,12 +280,12 @@ impl<S> Floor<S> {
 
     /// Nobody waits any more for a call of a worker. Another may run in its place, in a slot more, unless as many were
     /// left behind as may run; tells what it counts as from now on.
-    pub(super) fn give_up(&mut self, worker: u64) -> (Use, Option<Grow>) {
+    pub(super) fn give_up(&mut self, worker: u64, was: Use) -> (Use, Option<Grow>) {
         let limit = self.calls;
         let Some(desk) = self.desk(worker).filter(|desk| desk.left < limit) else {
-            return (Use::Call, None);
+            return (was, None);
         };
-        desk.leave(Use::Call);
+        desk.leave(was);
         desk.left += 1;
         let grow = match desk.free.pop() {
             Some(slot) => {
@@ -278,7 +325,7 @@ impl<S> Floor<S> {
 impl<S> Desk<S> {
     fn takes(&self, wants: Use, limit: usize) -> bool {
         match wants {
-            Use::Call => self.open && self.calls < limit,
+            Use::Call { .. } => self.open && self.calls < limit,
             Use::Check => self.open && self.checks < CHECKS,
             // Slots beyond these are for tokens.
             Use::Spell { worker } => self.worker == worker && self.calls + self.spells < limit + SPARE,
@@ -288,8 +335,9 @@ impl<S> Desk<S> {
     }
 
     fn take(&mut self, wants: Use, slot: S) -> Taken<S> {
+        self.heavy += usize::from(wants.is_heavy());
         match wants {
-            Use::Call => self.calls += 1,
+            Use::Call { .. } => self.calls += 1,
             Use::Check => self.checks += 1,
             Use::Spell { .. } => self.spells += 1,
             Use::Left { .. } => self.left += 1,
@@ -301,8 +349,9 @@ impl<S> Desk<S> {
     }
 
     fn leave(&mut self, was: Use) {
+        self.heavy = self.heavy.saturating_sub(usize::from(was.is_heavy()));
         let count = match was {
-            Use::Call => &mut self.calls,
+            Use::Call { .. } => &mut self.calls,
             Use::Check => &mut self.checks,
             Use::Spell { .. } => &mut self.spells,
             Use::Left { .. } => &mut self.left,
@@ -313,7 +362,7 @@ impl<S> Desk<S> {
     /// Wants twice as many slots when all are in use.
     fn grow(&mut self, wants: Use, limit: usize) -> Option<Grow> {
         let most = match wants {
-            Use::Call => limit + self.left + self.checks,
+            Use::Call { .. } => limit + self.left + self.checks,
             Use::Spell { .. } => limit + self.left + SPARE + self.checks,
             Use::Check => limit + self.left + SPARE + CHECKS,
             Use::Left { .. } => return None,

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::shared::Shared;
+use super::weight::Weight;
 use super::wire::Listed;
 use super::{PythonError, call};
 use crate::function::{Call, FlexConnectFunction, FunctionError, Output};
@@ -20,6 +21,7 @@ pub(crate) struct PythonFunction {
     message: SchemaMessage,
     metadata: Option<Value>,
     shared: Arc<Shared>,
+    weight: Weight,
 }
 
 impl PythonFunction {
@@ -35,6 +37,7 @@ impl PythonFunction {
             message,
             metadata,
             shared: Arc::clone(shared),
+            weight: Weight::default(),
             name,
         })
     }
@@ -60,7 +63,7 @@ impl FlexConnectFunction for PythonFunction {
     }
 
     async fn call(&self, call: Call) -> Result<Output, FunctionError> {
-        call::call(&self.shared, &self.name, call).await
+        call::call(&self.shared, &self.name, &self.weight, call).await
     }
 
     fn cancel(&self, task: &TaskId) {

@@ -50,7 +50,7 @@ fn read(packet: &Packet) -> Vec<FunctionError> {
     };
     let body = packet.body.clone();
     let error = match said {
-        FromSlot::Table => Encoded::table(body).err(),
+        FromSlot::Table { .. } => Encoded::table(body).err(),
         FromSlot::Stream { .. } => Encoded::stream(body, futures::stream::empty()).err(),
         FromSlot::Batch => ipc::stream::rest(body)
             .err()
@@ -60,7 +60,7 @@ fn read(packet: &Packet) -> Vec<FunctionError> {
             let _ = super::verifier::told(raised, &body);
             None
         }
-        FromSlot::Verified { .. } | FromSlot::Rest | FromSlot::End => None,
+        FromSlot::Large { .. } | FromSlot::Verified { .. } | FromSlot::Rest | FromSlot::End => None,
     };
     error.into_iter().collect()
 }

@@ -36,6 +36,7 @@ mod stream;
 mod supervisor;
 mod verifier;
 mod view;
+mod weight;
 mod wire;
 
 use std::path::Path;
@@ -84,7 +85,7 @@ pub(crate) struct Python {
     shared: Arc<Shared>,
     meeting: Meeting,
     changes: Option<Changes>,
-    telling: Option<AbortOnDropHandle<()>>,
+    telling: Option<[AbortOnDropHandle<()>; 2]>,
 }
 
 impl Python {
@@ -102,6 +103,7 @@ impl Python {
             metrics,
             health,
             verifier,
+            room,
         } = setting;
         let (hear, heard) = mpsc::channel(HEARD);
         let (meeting, listener, keeper) = if let Some(path) = &python.socket {
@@ -128,6 +130,7 @@ impl Python {
             runtime: Handle::current(),
             grace: server.tasks.cancel_grace,
             tracebacks: python.tracebacks,
+            room,
         });
         let view = Arc::new(Mutex::new(View::default()));
         view::show(&metrics, &view);
@@ -200,17 +203,19 @@ impl Python {
 
     /// Tells which functions there are whenever changed modules have others; never where nobody asked to follow them.
     pub(crate) fn on_change(&mut self, tell: impl Fn(Vec<PythonFunction>) + Send + 'static) {
-        let Some(mut changes) = self.changes.take() else { return };
+        let Some(Changes { mut listed, following }) = self.changes.take() else {
+            return;
+        };
         let shared = Arc::clone(&self.shared);
         let telling = async move {
-            while let Some(listed) = changes.listed.recv().await {
+            while let Some(listed) = listed.recv().await {
                 match functions(listed, &shared) {
                     Ok(functions) => tell(functions),
                     Err(error) => tracing::error!(reason = %error, "python_functions_not_loaded"),
                 }
             }
         };
-        self.telling = Some(AbortOnDropHandle::new(tokio::spawn(telling)));
+        self.telling = Some([following, AbortOnDropHandle::new(tokio::spawn(telling))]);
     }
 
     /// Ends the workers and waits for that.

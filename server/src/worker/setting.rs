@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::PythonVerifier;
 use crate::admin::Health;
 use crate::config::{Config, PythonSection, ServerSection};
+use crate::memory::Room;
 use crate::telemetry::Metrics;
 
 /// What the workers are for.
@@ -19,6 +20,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) health: Option<Health>,
     /// Who has a strategy of theirs decide about tokens.
     pub(crate) verifier: Option<PythonVerifier>,
+    /// Where results are kept; `None` where they are not.
+    pub(crate) room: Option<Room>,
 }
 
 impl<'a> Setting<'a> {
@@ -37,6 +40,7 @@ impl<'a> Setting<'a> {
             metrics: Metrics::new(),
             health: None,
             verifier: None,
+            room: None,
         }
     }
 
@@ -56,9 +60,9 @@ impl<'a> Setting<'a> {
         self.python.serves() || self.verifier.is_some()
     }
 
-    /// For a server that shows how its workers are.
-    pub(crate) fn shown_by(mut self, metrics: Metrics, health: Health) -> Self {
-        (self.metrics, self.health) = (metrics, Some(health));
+    /// For a server that shows how its workers are, and keeps their results.
+    pub(crate) fn served_by(mut self, metrics: Metrics, health: Health, room: Room) -> Self {
+        (self.metrics, self.health, self.room) = (metrics, Some(health), Some(room));
         self
     }
 }

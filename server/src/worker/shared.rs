@@ -1,6 +1,7 @@
 //! What calls and the supervisor of the workers share. No lock in it is held while anything waits.
 
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::metrics::Board;
 use super::wire::{Connection, Packet, ToSlot, WireError};
 use crate::error::{ErrorCode, ErrorInfo, FlightKind};
 use crate::function::FunctionError;
+use crate::memory::Room;
 use crate::task::TaskId;
 
 /// How long a call waits for a worker while there is none.
@@ -59,6 +61,8 @@ pub(super) struct Shared {
     pub(super) grace: Duration,
     /// Whether clients are told tracebacks.
     pub(super) tracebacks: bool,
+    /// Where results are kept, if they are.
+    pub(super) room: Option<Room>,
 }
 
 /// A call that runs in a worker.
@@ -80,7 +84,7 @@ impl Shared {
     /// # Errors
     /// When there is no worker, and none comes.
     pub(super) async fn seat(self: &Arc<Self>, wants: Use) -> Result<Seat, FunctionError> {
-        let (asked, grow) = lock(&self.floor).ask(wants);
+        let (asked, grow) = lock(&self.floor).ask(wants, Instant::now());
         if let Some(grow) = grow {
             self.order(Order::Grow(grow));
         }
@@ -91,7 +95,7 @@ impl Shared {
                 Ok(taken) => Ok(Seat::new(self, taken, wants)),
                 Err(_) => Err(gone(worker).await),
             },
-            (Asked::Later(given), Use::Call | Use::Check) => {
+            (Asked::Later(given), Use::Call { .. } | Use::Check) => {
                 let mut waiting = Given(Some(given), Arc::clone(self), wants);
                 loop {
                     if timeout(NO_WORKER, self.up.subscribe().wait_for(|up| *up))
@@ -111,7 +115,7 @@ impl Shared {
                 }
             }
             (Asked::Gone, Use::Spell { worker } | Use::Left { worker }) => Err(gone(worker).await),
-            (Asked::Gone, Use::Call | Use::Check) => Err(no_worker()),
+            (Asked::Gone, Use::Call { .. } | Use::Check) => Err(no_worker()),
         }
     }
 
@@ -195,11 +199,11 @@ impl Seat {
 
     /// Nobody waits for the call here any more: another may run beside it.
     fn give_up(&mut self) {
-        if self.was != Use::Call {
+        if self.was == Use::Check {
             // A token is decided about in places of its own, which stay taken.
             return;
         }
-        let (was, grow) = lock(&self.shared.floor).give_up(self.worker);
+        let (was, grow) = lock(&self.shared.floor).give_up(self.worker, self.was);
         self.was = was;
         if let Some(grow) = grow {
             self.shared.order(Order::Grow(grow));
@@ -209,6 +213,13 @@ impl Seat {
     pub(super) async fn send(&self, head: &ToSlot<'_>, body: &[u8]) -> Result<(), WireError> {
         match &self.connection {
             Some(connection) => connection.send(head, body).await,
+            None => Err(WireError::Closed),
+        }
+    }
+
+    pub(super) async fn send_along(&self, head: &ToSlot<'_>, file: &OwnedFd) -> Result<(), WireError> {
+        match &self.connection {
+            Some(connection) => connection.send_along(head, file).await,
             None => Err(WireError::Closed),
         }
     }

@@ -31,11 +31,12 @@ pub(super) struct Follows {
     tell: mpsc::UnboundedSender<Vec<Listed>>,
 }
 
-/// Hears which functions the modules have since they changed. Its end is the end of following.
+/// Which functions the modules have since they changed.
 #[derive(Debug)]
 pub(super) struct Changes {
     pub(super) listed: mpsc::UnboundedReceiver<Vec<Listed>>,
-    _following: AbortOnDropHandle<()>,
+    /// Looks at the files until it is dropped.
+    pub(super) following: AbortOnDropHandle<()>,
 }
 
 /// Follows the modules of functions: a change is an order for new workers.
@@ -48,7 +49,7 @@ pub(super) fn follow(orders: mpsc::UnboundedSender<Order>) -> (Follows, Changes)
     });
     let changes = Changes {
         listed,
-        _following: AbortOnDropHandle::new(tokio::spawn(following)),
+        following: AbortOnDropHandle::new(tokio::spawn(following)),
     };
     (Follows { sources, tell }, changes)
 }

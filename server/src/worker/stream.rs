@@ -166,7 +166,13 @@ async fn pull(shared: Arc<Shared>, worker: u64, stream: u64, bring: mpsc::Unboun
                 seat.done();
                 return tell(Brought::Error(failure::of(raised, &packet.body, "", shared.tracebacks)));
             }
-            Ok(FromSlot::Table | FromSlot::Stream { .. } | FromSlot::Verified { .. } | FromSlot::Refused(_)) => {
+            Ok(
+                FromSlot::Large { .. }
+                | FromSlot::Table { .. }
+                | FromSlot::Stream { .. }
+                | FromSlot::Verified { .. }
+                | FromSlot::Refused(_),
+            ) => {
                 return tell(Brought::Error(call::unasked(seat).await));
             }
             Err(malformed) => return tell(Brought::Error(seat.fails(malformed.into()).await)),

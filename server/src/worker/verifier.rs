@@ -107,7 +107,8 @@ impl PythonVerifier {
                 Err(self.refused(raised, &packet.body))
             }
             Ok(
-                FromSlot::Table
+                FromSlot::Large { .. }
+                | FromSlot::Table { .. }
                 | FromSlot::Stream { .. }
                 | FromSlot::Error(_)
                 | FromSlot::Batch
@@ -174,6 +175,7 @@ pub(super) fn told(raised: Raised, carried: &Bytes) -> FlightError {
         detail,
         traceback: _,
         fault: _,
+        cpu: _,
     } = raised;
     let (kind, message) = (failure::class(kind), message.unwrap_or_default());
     if carried.is_empty() {

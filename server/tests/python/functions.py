@@ -134,3 +134,14 @@ class Greedy(FlexConnectFunction):
         """Thirty megabytes more each time."""
         _kept.append(bytearray(os.urandom(30 << 20)))
         return _numbers(len(_kept))
+
+
+class Blob(FlexConnectFunction):
+    """As many rows as are asked for."""
+
+    Name = "Blob"
+    Schema = _N
+
+    def call(self, parameters, columns, headers):
+        """Eight bytes each."""
+        return _numbers(parameters["rows"])

@@ -45,18 +45,6 @@ def _fork() -> None:
         os.wait()
 
 
-def _recurse() -> None:
-    sys.setrecursionlimit(2**31 - 1)
-    threading.stack_size(64 << 10)
-
-    def deeper() -> Any:
-        return [deeper()] if ctypes else None
-
-    thread = threading.Thread(target=deeper)
-    thread.start()
-    thread.join()
-
-
 _HARM: dict[str, Callable[[], Any]] = {
     "another type": lambda: 42,
     "nothing": lambda: None,
@@ -67,7 +55,6 @@ _HARM: dict[str, Callable[[], Any]] = {
     "interrupted": lambda: _raise(KeyboardInterrupt()),
     "os._exit": lambda: os._exit(3),
     "segfault": lambda: ctypes.string_at(0),
-    "no stack": _recurse,
     "terminate": lambda: os.kill(os.getpid(), signal.SIGTERM),
     "group": lambda: os.killpg(0, signal.SIGKILL),
     "stopped": lambda: os.kill(os.getpid(), signal.SIGSTOP),

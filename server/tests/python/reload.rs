@@ -32,11 +32,12 @@ async fn answers(server: &Started, function: &str, column: &str, value: i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changed_modules_are_served_without_a_restart_and_broken_ones_leave_what_was() {
-    let folder = tempfile::tempdir().unwrap();
     let write = |folder: &std::path::Path, name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
-    write(folder.path(), "theirs.py", &module("First", "a"));
-    write(folder.path(), "helping.py", "VALUE = 1\n");
-    let server = Started::of("theirs", folder, &["--reload"], "");
+    let server = Started::beginning("theirs", "", |command, folder| {
+        write(folder, "theirs.py", &module("First", "a"));
+        write(folder, "helping.py", "VALUE = 1\n");
+        command.arg("--reload");
+    });
     let here = server.folder.path();
     answers(&server, "First", "a", 1).await;
 

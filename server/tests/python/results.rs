@@ -1,5 +1,11 @@
 //! What functions in Python return and raise, as clients read it.
 
+use arrow::array::{AsArray as _, RecordBatch};
+use arrow::datatypes::Int64Type;
+use arrow_flight::{FlightDescriptor, FlightInfo};
+use serde_json::json;
+use tonic::Status;
+
 use super::harness::{call, connect, read, rows as rows_of};
 use super::started::{Started, command};
 
@@ -31,6 +37,63 @@ async fn tables_and_streams_arrive_and_errors_are_told() {
         (&3.into(), Some(32)),
         "{line}"
     );
+}
+
+/// Asks for so many rows.
+async fn blob(server: &Started, rows: usize) -> Result<FlightInfo, Status> {
+    let command = json!({"functionName": "Blob", "parameters": {"rows": rows}}).to_string();
+    let mut client = connect(server.address).await;
+    let asked = client.get_flight_info(FlightDescriptor::new_cmd(command)).await;
+    asked.map(tonic::Response::into_inner)
+}
+
+/// Mebibytes of shared memory that the server has mapped, and that lie in files.
+fn mapped(server: &Started) -> u64 {
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", server.process())).unwrap();
+    let sizes = maps
+        .lines()
+        .filter(|line| line.contains("memfd:flexconnect"))
+        .map(|line| {
+            let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+            u64::from_str_radix(to, 16).unwrap() - u64::from_str_radix(from, 16).unwrap()
+        });
+    sizes.sum::<u64>() >> 20
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_that_do_not_fit_in_memory_are_read_from_files() {
+    const ROWS: usize = 3_000_000;
+    let spill = tempfile::tempdir().unwrap();
+    let server = Started::new(&format!(
+        "task_result_bytes = {}\ntask_spill_directory = {:?}\ntask_spill_bytes = {}\n",
+        32 << 20,
+        spill.path(),
+        64 << 20
+    ));
+    let mut client = connect(server.address).await;
+    let mut kept = Vec::new();
+    // The first fits in memory, the next two in the folder, and smaller ones go there too.
+    for rows in [ROWS, ROWS, ROWS + 1, 500_000] {
+        kept.push((rows, blob(&server, rows).await.unwrap()));
+    }
+    let refused = blob(&server, ROWS).await.unwrap_err();
+    assert!(
+        refused.message().contains("There is no room for the result"),
+        "{refused}"
+    );
+    let never = blob(&server, 10 * ROWS).await.unwrap_err();
+    assert!(never.message().contains("results may have"), "{never}");
+    assert!(mapped(&server) < 32, "{} MiB", mapped(&server));
+    for (rows, info) in kept {
+        let batches = read(&mut client, &info).await.unwrap();
+        let column = |batch: &RecordBatch| batch.column(0).as_primitive::<Int64Type>().values().to_vec();
+        let values: Vec<_> = batches.iter().flat_map(column).collect();
+        assert!(
+            values.into_iter().eq(0..i64::try_from(rows).unwrap()),
+            "the rows in their order"
+        );
+    }
+    assert!(server.events("python_worker_ended").is_empty());
 }
 
 #[test]

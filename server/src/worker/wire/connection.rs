@@ -98,11 +98,22 @@ impl Connection {
             Some(packet) => (packet, None),
             None => (frame::pack_without(head, body.len())?, Some(mapped::sealed(body)?)),
         };
-        let descriptor = memory.as_ref().map(OwnedFd::as_fd);
+        self.pass(&packet, memory.as_ref()).await
+    }
+
+    /// Sends a packet and a descriptor, which is not its body.
+    pub(in crate::worker) async fn send_along(&self, head: &impl Serialize, file: &OwnedFd) -> Result<(), WireError> {
+        let packet = frame::pack(head, b"")?;
+        let packet = packet.ok_or_else(|| Malformed::new("a head that does not fit into a packet"))?;
+        self.pass(&packet, Some(file)).await
+    }
+
+    async fn pass(&self, packet: &[u8], descriptor: Option<&OwnedFd>) -> Result<(), WireError> {
+        let descriptor = descriptor.map(OwnedFd::as_fd);
         loop {
             // Nearly always there is room.
             match self.0.try_io(tokio::io::Interest::WRITABLE, |socket| {
-                send_now(socket.as_fd(), &packet, descriptor)
+                send_now(socket.as_fd(), packet, descriptor)
             }) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

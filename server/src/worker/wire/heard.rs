@@ -141,10 +141,24 @@ pub(in crate::worker) struct LogEvent {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
 pub(in crate::worker) enum FromSlot {
-    Table,
-    Stream { stream: u64 },
+    /// There will be a table of so many bytes: where to?
+    Large {
+        bytes: usize,
+    },
+    Table {
+        /// Microseconds of processor time that the call took, where they are worth telling.
+        #[serde(default)]
+        cpu: u64,
+    },
+    Stream {
+        stream: u64,
+        #[serde(default)]
+        cpu: u64,
+    },
     Error(Raised),
-    Verified { subject: Option<String> },
+    Verified {
+        subject: Option<String>,
+    },
     Refused(Raised),
     Batch,
     Rest,
@@ -160,6 +174,8 @@ pub(in crate::worker) struct Raised {
     pub(in crate::worker) message: Option<String>,
     pub(in crate::worker) detail: Option<String>,
     pub(in crate::worker) traceback: Option<String>,
+    #[serde(default)]
+    pub(in crate::worker) cpu: u64,
     /// Of a token verification strategy: it failed in a way of its own.
     pub(in crate::worker) fault: Option<Fault>,
 }

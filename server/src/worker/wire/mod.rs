@@ -17,7 +17,7 @@ pub(super) use heard::{
     Ended, Fault, FromHost, FromSlot, FromWorker, Greeting, HostGreeting, Kind, Listed, Loaded, LogEvent, Raised,
     Started, StreamName,
 };
-pub(super) use said::{Signal, ToHost, ToSlot, ToWorker, Trace};
+pub(super) use said::{Signal, To, ToHost, ToSlot, ToWorker, Trace};
 
 /// The version of the protocol that this server speaks.
 pub(super) const PROTOCOL: u32 = 1;

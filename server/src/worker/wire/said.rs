@@ -80,6 +80,18 @@ pub(in crate::worker) enum ToSlot<'a> {
         /// Milliseconds.
         time: u64,
     },
+    /// Where a large table goes. Its file is passed along.
+    Put { into: To },
+}
+
+/// Where a large table goes.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::worker) enum To {
+    Memory,
+    File,
+    /// There is no room for it.
+    Nowhere,
 }
 
 /// The span that a call belongs to, as W3C writes it.

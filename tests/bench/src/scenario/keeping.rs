@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use arrow::compute::concat_batches;
 use bytes::Bytes;
 use flexconnect_bench as tables;
 use serde_json::json;
@@ -162,5 +163,6 @@ async fn whole(connection: &Connection, ticket: Bytes, mib: i64, seed: i64) -> a
     let wanted = (0..mib)
         .map(|index| tables::blob(seed, index))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(found == wanted)
+    let schema = tables::blob_schema();
+    Ok(concat_batches(&schema, &found)? == concat_batches(&schema, &wanted)?)
 }

@@ -116,6 +116,12 @@ def send_pieces(connection: socket.socket, head: Head, pieces: Sequence[Any], si
     send_descriptor(connection, {**head, "body": size}, sealed(pieces, size))
 
 
+def fill(descriptor: int, pieces: Sequence[Any], size: int) -> None:
+    """Writes the buffers one after the other into a file, and closes that."""
+    with contextlib.closing(_Owned(descriptor)):
+        _write(descriptor, pieces, size)
+
+
 def sealed(pieces: Sequence[Any], size: int) -> int:
     """A memfd that holds the buffers one after the other and never changes again."""
     descriptor = os.memfd_create("flexconnect", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Sequence
+from time import thread_time_ns
 from typing import Any
 
 import pyarrow as pa
@@ -25,6 +26,10 @@ _REST = packet.pack({"op": "rest"})
 _END = packet.pack({"op": "end"})
 _FEW = 900
 _LARGEST_HEAD = 28_672
+# From here on it is asked where a table goes.
+_LARGE = 8 << 20
+# Microseconds of processor time that nobody needs to know of.
+_SHORT = 1_000
 
 
 class Slot:
@@ -47,6 +52,7 @@ class Slot:
         self._buffer = bytearray(packet.LIMIT)
         self._journal = journal
         self._ending = ending
+        self._began = 0
 
     def start(self, number: int) -> None:
         """Begins to serve on a thread of its own."""
@@ -82,6 +88,7 @@ class Slot:
             self._say(*bad_argument(f"Unsupported FlexConnect function '{task.function}'."))
             return
         self._tasks.begin(task)
+        self._began = thread_time_ns()
         try:
             result = call.run(function, task, head, body)
             if isinstance(result, pa.Table):
@@ -91,26 +98,50 @@ class Slot:
         except OSError as error:
             if self._broken():
                 raise
-            self._say(*failure(error, task.id, task.cancelled))
+            self._fail_call(task, error)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the call is answered and the slot goes on
-            self._say(*failure(error, task.id, task.cancelled))
+            self._fail_call(task, error)
         finally:
             self._tasks.end(task)
             # The context refers to the task: together they would wait for the collector.
             task.instance = task.context = None
 
+    def _taken(self) -> Head:
+        """The processor time of the call, where it is worth telling."""
+        microseconds = (thread_time_ns() - self._began) // 1_000
+        return {"cpu": microseconds} if microseconds >= _SHORT else {}
+
     def _give_table(self, pieces: Sequence[Any], size: int) -> None:
         if self._journal.waits:
             self._journal.flush()
         if size <= packet.INLINE and len(pieces) < _FEW:
-            self._connection.sendmsg([_TABLE_PREFIX, *pieces])
+            taken = self._taken()
+            prefix = packet.prefixed(packet.encode({**_TABLE, **taken})) if taken else _TABLE_PREFIX
+            self._connection.sendmsg([prefix, *pieces])
+        elif size < _LARGE:
+            packet.send_pieces(self._connection, {**_TABLE, **self._taken()}, pieces, size)
         else:
-            packet.send_pieces(self._connection, _TABLE, pieces, size)
+            self._give_large_table(pieces, size)
+
+    def _give_large_table(self, pieces: Sequence[Any], size: int) -> None:
+        self._connection.send(packet.pack({"op": "large", "bytes": size}))
+        text, _, descriptor = packet.receive(self._connection)
+        head = loads(text)
+        if head["op"] != "put":
+            raise packet.Malformed(f"'{head['op']}' is no answer to where a table goes")
+        if descriptor is not None:
+            packet.fill(descriptor, pieces, size)
+            self._connection.send(packet.pack({**_TABLE, **self._taken()}))
+        elif head["into"] == "memory":
+            packet.send_pieces(self._connection, {**_TABLE, **self._taken()}, pieces, size)
+        else:
+            # Nobody reads this: the server knows that it has no room.
+            self._connection.send(packet.pack({"op": "error", "kind": "unavailable", "message": "no room"}))
 
     def _give_stream(self, task: Task, reader: pa.RecordBatchReader) -> None:
         assert task.context is not None
         stream = Stream(task, reader, task.context)
-        head: Head = {"op": "stream", "stream": self._tasks.add_stream(stream)}
+        head: Head = {"op": "stream", "stream": self._tasks.add_stream(stream), **self._taken()}
         packet.send_pieces(self._connection, head, [stream.message], len(stream.message))
 
     def _pull(self, head: Head) -> None:
@@ -135,6 +166,10 @@ class Slot:
         if self._journal.waits:
             self._journal.flush()
         packet.send_pieces(self._connection, {"op": "batch"}, pieces, size)
+
+    def _fail_call(self, task: Task, error: BaseException) -> None:
+        head, body = failure(error, task.id, task.cancelled)
+        self._say({**head, **self._taken()}, body)
 
     def _say(self, head: Head, body: bytes) -> None:
         if self._journal.waits:
