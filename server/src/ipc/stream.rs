@@ -71,7 +71,7 @@ pub(super) fn in_file(
         let body = stream.split_to(body as u64);
         match (role, &schema) {
             (Role::Schema, None) if body.is_empty() => schema = Some(SchemaMessage::encoded(encapsulated, header)?),
-            (Role::Schema, None) | (Role::Dictionary | Role::Batch, None) => {
+            (Role::Schema | Role::Dictionary | Role::Batch, None) => {
                 return Err(broken("no schema at its beginning"));
             }
             (Role::Schema, Some(_)) => return Err(broken("a second schema")),

@@ -79,7 +79,7 @@ fn unspilled(error: SpillError, memory: Exceeded) -> FunctionError {
 /// When it fits nowhere.
 pub(crate) fn place(room: &Room, bytes: usize) -> Result<Destination, FunctionError> {
     match (room.lease_for_result(bytes), room.spill()) {
-        (Ok(_lease), _) => Ok(Destination::Memory { _lease }),
+        (Ok(lease), _) => Ok(Destination::Memory { _lease: lease }),
         (Err(memory), None) if memory.is_for_good() => Err(too_large(memory, "server.task_result_bytes")),
         (Err(_), None) => Err(no_room()),
         (Err(memory), Some(spill)) => spill

@@ -70,7 +70,7 @@ async fn results_that_do_not_fit_in_memory_are_read_from_files() {
         spill.path(),
         64 << 20
     ));
-    let mut client = connect(server.address).await;
+    let mut client = connect(server.address).await.max_decoding_message_size(usize::MAX);
     let mut kept = Vec::new();
     // The first fits in memory, the next two in the folder, and smaller ones go there too.
     for rows in [ROWS, ROWS, ROWS + 1, 500_000] {
