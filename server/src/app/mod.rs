@@ -82,6 +82,10 @@ impl Server {
     /// with `NOT_READY`. Dropping the future before it is done closes the Flight port again.
     ///
     /// Must be called on a multi-threaded Tokio runtime; the server lives on it.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "the parts one after the other, as they depend on each other"
+    )]
     pub async fn start(self, config: Config) -> Result<Running, StartError> {
         let Config {
             server,

@@ -244,6 +244,7 @@ mod tests {
 
     const ALL: &str = "# TYPE rows_total counter\nrows_total{of=\"a\"} N\n# TYPE size gauge\nsize N\n";
 
+    #[expect(clippy::unnecessary_wraps, reason = "as a worker tells them, or does not")]
     fn told(text: &str, n: u32) -> Option<Hosted> {
         Some(read_hosted(&text.replace('N', &n.to_string())).hosted)
     }

@@ -144,22 +144,20 @@ async fn a_worker_near_its_limit_is_replaced_and_no_call_notices() {
         "metrics_host = '127.0.0.1'\nmetrics_port = {metrics}\n[python]\nworkers = 1\nworker_memory_bytes = 400000000\n"
     ));
     let mut client = connect(server.address).await;
-    let measured = || -> u64 {
+    let measured = || -> f64 {
         let text = get(metrics, "/metrics").unwrap_or_default();
         let line = text
             .lines()
             .find(|line| line.starts_with("flexconnect_worker_memory_bytes{"));
-        line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-            .map_or(0, |bytes| bytes as u64)
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+            .unwrap_or_default()
     };
     let replaced = |server: &Started| !server.events("python_worker_ended").is_empty();
     // Each call keeps 30 MB, and the next one waits until that was seen: calls are faster than workers are measured.
     for round in 0.. {
         let before = measured();
         call(&mut client, "Greedy").await.unwrap();
-        server.until("measured again", |server| {
-            replaced(server) || measured() > before + 20_000_000
-        });
+        server.until("measured again", |server| replaced(server) || measured() > before + 2e7);
         if replaced(&server) {
             break;
         }

@@ -51,7 +51,7 @@ async fn what_modules_count_is_summed_over_workers_that_come_and_go() {
     // Two calls at a time are in two workers.
     let gate = server.folder.path().join("gate");
     let parameters = json!({"gate": gate});
-    let waiting = async |number: usize| {
+    let waiting = |number: usize| {
         let call = tokio::spawn({
             let address = server.address;
             let parameters = parameters.clone();
@@ -64,7 +64,7 @@ async fn what_modules_count_is_summed_over_workers_that_come_and_go() {
         server.until("a call", |server| server.events("task_run").len() == number);
         call
     };
-    let calls = [waiting(1).await, waiting(2).await];
+    let calls = [waiting(1), waiting(2)];
     server.until("both counted, while they run", |_| metrics(port) == counted(2, &[0, 1]));
     fs::write(&gate, "").unwrap();
     for call in calls {

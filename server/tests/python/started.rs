@@ -91,20 +91,20 @@ impl Started {
 
     /// A server of the functions of another module.
     pub(crate) fn serving(modules: &str, server: &str) -> Self {
-        Self::started("gooddata_flexconnect", &interpreter(), modules, server, |_, _| ())
+        Self::launch("gooddata_flexconnect", &interpreter(), modules, server, |_, _| ())
     }
 
     /// A server of what a methods provider makes in an interpreter.
     pub(crate) fn of(provider: &str, interpreter: &Path, server: &str) -> Self {
-        Self::started(provider, interpreter, "functions", server, |_, _| ())
+        Self::launch(provider, interpreter, "functions", server, |_, _| ())
     }
 
     /// A server whose command is completed before it begins, with its folder at hand.
     pub(crate) fn beginning(modules: &str, server: &str, complete: impl FnOnce(&mut Command, &Path)) -> Self {
-        Self::started("gooddata_flexconnect", &interpreter(), modules, server, complete)
+        Self::launch("gooddata_flexconnect", &interpreter(), modules, server, complete)
     }
 
-    fn started(
+    fn launch(
         provider: &str,
         interpreter: &Path,
         modules: &str,

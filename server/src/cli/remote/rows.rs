@@ -77,9 +77,10 @@ mod tests {
 
     /// What a server sends.
     async fn sent(batches: &[RecordBatch]) -> Vec<FlightData> {
+        let batches = batches.to_vec();
         FlightDataEncoderBuilder::new()
             .with_dictionary_handling(DictionaryHandling::Resend)
-            .build(stream::iter(batches.to_vec().into_iter().map(Ok)))
+            .build(stream::iter(batches.into_iter().map(Ok)))
             .try_collect()
             .await
             .expect("messages")

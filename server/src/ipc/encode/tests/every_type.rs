@@ -284,13 +284,13 @@ fn check(data_type: &DataType, rows: usize, cuts: [usize; 2]) {
     let (read_schema, read) = read_back(messages.clone());
     assert_eq!(read_schema, schema);
     let mut decoder = Decoder::new(Additions::Refused);
-    let decoded = messages
+    let rows_of = messages
         .iter()
         .map(|message| decoder.decode(&message.header, &message.body));
-    let decoded: Vec<_> = decoded
+    let ours: Vec<_> = rows_of
         .filter_map(|rows| rows.expect("what we write, we read"))
         .collect();
-    assert_eq!(decoded, read, "{data_type}");
+    assert_eq!(ours, read, "{data_type}");
     for (read, written) in read.iter().zip(&batches) {
         assert_eq!(
             read.column(0),

@@ -246,7 +246,9 @@ impl Draft {
 /// Puts buckets in order, and makes them rise up to the count of all.
 fn rise(series: &mut Series) {
     series.buckets.sort_by(|one, other| one.0.total_cmp(&other.0));
-    series.buckets.dedup_by(|later, first| later.0 == first.0);
+    series
+        .buckets
+        .dedup_by(|later, first| later.0.total_cmp(&first.0).is_eq());
     let mut most = 0.0;
     for (_, count) in &mut series.buckets {
         most = f64::max(most, *count);
