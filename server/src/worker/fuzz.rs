@@ -78,5 +78,6 @@ fn nobody() -> Shared {
         runtime: tokio::runtime::Handle::current(),
         grace: Duration::ZERO,
         tracebacks: true,
+        room: None,
     }
 }
