@@ -36,8 +36,11 @@ impl Folder {
             let path = parent.join(format!("{NAME}{:0DIGITS$x}", rand::random::<u64>()));
             // Not one that somebody made before.
             DirBuilder::new().mode(0o700).create(&path)?;
-            let lock = File::open(&path)?;
             // Somebody who sweeps may have come in between, and takes it for one that is left.
+            let lock = match File::open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened?,
+            };
             if lock.try_lock().is_ok() && fs::metadata(&path).is_ok_and(|found| is_same(&lock, &found)) {
                 return Ok(Self { path, _lock: lock });
             }
@@ -108,6 +111,24 @@ mod tests {
         let path = folder.path.clone();
         drop(folder);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn servers_that_start_together_do_not_take_each_others_folders() {
+        let parent = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            let starts = [(); 8].map(|()| {
+                scope.spawn(|| {
+                    (0..200).for_each(|_| {
+                        sweep(parent.path());
+                        let folder = Folder::new(parent.path()).unwrap();
+                        assert!(folder.path.is_dir());
+                    });
+                })
+            });
+            starts.map(|start| start.join().unwrap());
+        });
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
     }
 
     #[test]
