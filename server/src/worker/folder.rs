@@ -126,7 +126,9 @@ mod tests {
                     });
                 })
             });
-            starts.map(|start| start.join().unwrap());
+            for start in starts {
+                start.join().unwrap();
+            }
         });
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
     }
