@@ -15,8 +15,13 @@ fn main() -> io::Result<()> {
     let mut list = String::from("/// The files of the Python side.\nconst FILES: &[(&str, &[u8])] = &[\n");
     for file in files {
         let name = file.strip_prefix(&package).map_err(io::Error::other)?;
-        let (name, file) = (name.display().to_string(), file.display().to_string());
-        let _ = writeln!(list, "    ({name:?}, include_bytes!({file:?})),");
+        let name = name.display().to_string();
+        // Other checkouts may build from the same target folder: the path is that of the one that compiles.
+        let file = format!("/{PACKAGE}/{name}");
+        let _ = writeln!(
+            list,
+            "    ({name:?}, include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {file:?}))),"
+        );
     }
     list.push_str("];\n");
     let out = env::var("OUT_DIR").map_err(io::Error::other)?;
