@@ -64,12 +64,13 @@ pub(super) async fn call(
     };
     let now = Instant::now();
     let until = call.deadline.unwrap_or(now + NO_DEADLINE) + shared.grace;
-    let (packet, seat) = Waiting::new(seat, until).answer().await?;
-    let (packet, seat, place) = match packet.read::<FromSlot>() {
-        Ok(FromSlot::Large { bytes }) => large(shared, seat, bytes, until).await?,
-        Ok(_) | Err(_) => (packet, seat, None),
-    };
-    match packet.read::<FromSlot>() {
+    let (mut packet, mut seat) = Waiting::new(seat, until).answer().await?;
+    let (mut said, mut place) = (packet.read::<FromSlot>(), None);
+    if let Ok(FromSlot::Large { bytes }) = said {
+        (packet, seat, place) = large(shared, seat, bytes, until).await?;
+        said = packet.read();
+    }
+    match said {
         Ok(FromSlot::Table { cpu }) => {
             weight.note(cpu);
             seat.done();
