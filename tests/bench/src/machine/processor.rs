@@ -6,15 +6,16 @@ use super::tree::stat;
 
 /// Positions of utime and stime after the name in `/proc/PID/stat`.
 const TIMES: [usize; 2] = [11, 12];
-/// user, nice, system, irq and softirq in the first line of `/proc/stat`; idle, waiting and stolen time are not work.
-const WORK: [usize; 5] = [1, 2, 3, 6, 7];
+/// user, nice, system, irq and softirq in the first line of `/proc/stat`, and what the host of a virtual machine took for
+/// others meanwhile (steal); idle and waiting time are not work.
+const WORK: [usize; 6] = [1, 2, 3, 6, 7, 8];
 
 /// CPU seconds at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Busy {
     /// Of the processes asked for.
     pub(crate) processes: f64,
-    /// Of everything.
+    /// Of everything, also of what runs beside this machine on the same host.
     pub(crate) machine: f64,
 }
 
