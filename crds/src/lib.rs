@@ -6,6 +6,7 @@
 
 mod data_source;
 mod exposure;
+mod functions;
 mod manifest;
 mod security;
 mod server;
@@ -14,11 +15,12 @@ mod status;
 
 pub use data_source::{AdoptionPolicy, CacheStrategy, DataSource, DeletionPolicy, LoadBalancing, SecretKey};
 pub use exposure::{Addressing, ClusterIp, Exposure, LoadBalancer, Via};
+pub use functions::{Claim, Code, CodeImage, Functions};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 pub use manifest::{Manifest, ManifestError};
 pub use security::{Auth, Disabled, Generated, NoAuth, SelfSigned, Tls};
-pub use server::{LocalReference, ServerContainer};
+pub use server::{LocalReference, ServerContainer, SettingsSource, Upgrade};
 pub use spec::{FlexConnectServer, FlexConnectServerSpec};
 pub use status::{DataSourceStatus, EndpointStatus, FlexConnectServerStatus};
 

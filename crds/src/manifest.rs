@@ -1,6 +1,7 @@
-//! Manifests read from files: one `FlexConnectServer` and the Secrets it names, read more strictly than the API server does.
+//! Manifests read from files: one `FlexConnectServer` with the Secrets and `ConfigMaps` it names, read more strictly than
+//! the API server does.
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use thiserror::Error;
@@ -18,6 +19,8 @@ pub struct Manifest {
     pub server: FlexConnectServer,
     /// The Secrets that the fleet may name.
     pub secrets: Vec<Secret>,
+    /// The `ConfigMaps` that the fleet may name.
+    pub config_maps: Vec<ConfigMap>,
 }
 
 /// Why a file cannot be used.
@@ -56,7 +59,8 @@ pub enum ManifestError {
     },
     /// An object of a kind that has no place here.
     #[error(
-        "document {document} is {kind} of {api_version}: only FlexConnectServer of {API_VERSION} and Secret of v1 can be used"
+        "document {document} is {kind} of {api_version}: only FlexConnectServer of {API_VERSION}, and Secret and ConfigMap \
+         of v1 can be used"
     )]
     Kind {
         /// Which document of the file, counted from 1.
@@ -82,6 +86,7 @@ impl Manifest {
     pub fn read(text: &str) -> Result<Self, ManifestError> {
         let mut servers = Vec::new();
         let mut secrets = Vec::new();
+        let mut config_maps = Vec::new();
         for (index, document) in serde_yaml::Deserializer::from_str(text).enumerate() {
             let number = index + 1;
             let value = Value::deserialize(document).map_err(|source| ManifestError::Syntax {
@@ -101,6 +106,7 @@ impl Manifest {
             match (text_at("/apiVersion").as_str(), text_at("/kind").as_str()) {
                 (API_VERSION, "FlexConnectServer") => servers.push(read_object(&value)?),
                 ("v1", "Secret") => secrets.push(read_secret(&value)?),
+                ("v1", "ConfigMap") => config_maps.push(read_object(&value)?),
                 (api_version, kind) => {
                     let or_nothing = |text: &str| if text.is_empty() { "nothing" } else { text }.to_owned();
                     return Err(ManifestError::Kind {
@@ -112,7 +118,11 @@ impl Manifest {
             }
         }
         match <[FlexConnectServer; 1]>::try_from(servers) {
-            Ok([server]) => Ok(Self { server, secrets }),
+            Ok([server]) => Ok(Self {
+                server,
+                secrets,
+                config_maps,
+            }),
             Err(servers) => Err(ManifestError::Count { found: servers.len() }),
         }
     }

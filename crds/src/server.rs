@@ -1,18 +1,25 @@
-//! The container of the replicas.
+//! The container of the server.
 
-use k8s_openapi::api::core::v1::{EnvVar, ResourceRequirements};
+use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, ResourceRequirements};
 use kube::KubeSchema;
-use schemars::{Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// The container that every replica runs.
+/// The container of the server, which every replica runs.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ServerContainer {
-    /// The image of the server, with the functions in it.
+    /// The image of the server; functions in Rust are in it. Without it the one that the fleet runs already
+    /// (`status.serverImage`), and at first the one of the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new("self.matches('^[^ \\\\t\\\\n]+$')").message("image must not hold white space"))]
-    pub image: String,
+    pub image: Option<String>,
+
+    /// What becomes of a fleet without `image` when the operator brings another one. `Manual`: nothing; `WithOperator`: its
+    /// replicas are replaced.
+    #[serde(default)]
+    pub upgrade: Upgrade,
 
     /// When the image is pulled: `Always`, `IfNotPresent` or `Never`. Without it the cluster decides by the image's tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,6 +36,31 @@ pub struct ServerContainer {
     #[schemars(length(max = 256))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub env: Vec<EnvVar>,
+
+    /// Secrets and ConfigMaps, all of whose keys become environment variables of the container. Those that begin with
+    /// `GOODDATA_FLIGHT_` go before the settings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub env_from: Vec<EnvFromSource>,
+}
+
+/// What becomes of a fleet when the operator brings another image of the server.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Upgrade {
+    /// Nothing: it goes on with the image that it has.
+    #[default]
+    Manual,
+    /// Its replicas are replaced.
+    WithOperator,
+}
+
+/// Settings that are kept elsewhere.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct SettingsSource {
+    /// A Secret in the namespace of the fleet, whose keys are files with tables of settings: `sales.toml`, `sales.yaml` or
+    /// `sales.json`. Its changes restart the replicas, one after the other.
+    pub secret: LocalReference,
 }
 
 /// The name of an object in the namespace of the fleet.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Auth, DataSource, Exposure, FlexConnectServerStatus, LocalReference, ServerContainer, Tls, server::free_tables,
+    Auth, DataSource, Exposure, FlexConnectServerStatus, Functions, LocalReference, ServerContainer, SettingsSource,
+    Tls, server::free_tables,
 };
 
 /// What the fleet shall be.
@@ -71,6 +72,8 @@ use crate::{
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
+    validation = Rule::new("has(self.functions) || (has(self.server) && has(self.server.image))")
+        .message("set functions, for functions in Python, or server.image, to an image with functions in it"),
     validation = Rule::new("!(has(self.auth) && has(self.auth.none) && has(self.exposure) && has(self.exposure.via) && has(self.exposure.via.loadBalancer))")
         .message("auth.none lets anybody who reaches the address outside the cluster call the functions: use auth.generated or auth.secret with exposure.via.loadBalancer")
 )]
@@ -80,7 +83,12 @@ pub struct FlexConnectServerSpec {
     #[schemars(range(min = 0, max = 1000))]
     pub replicas: i32,
 
-    /// The container that every replica runs.
+    /// Functions in Python, in a container of their own beside the server. Without it the server's image has the functions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub functions: Option<Functions>,
+
+    /// The container of the server.
+    #[serde(default)]
     pub server: ServerContainer,
 
     /// The Secrets of type `kubernetes.io/dockerconfigjson` with which the image is pulled.
@@ -94,6 +102,11 @@ pub struct FlexConnectServerSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "free_tables")]
     pub settings: BTreeMap<String, Value>,
+
+    /// Settings that nobody else should read. They go before those of `settings`, and later ones before earlier ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub settings_from: Vec<SettingsSource>,
 
     /// Where the certificates of the replicas come from. Without it they are self-signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -24,6 +24,10 @@ pub struct FlexConnectServerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
 
+    /// The image of the server that the replicas run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_image: Option<String>,
+
     /// `Ready`: every replica is ready. `Registered`: every data source in GoodData is as written in the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -58,16 +58,16 @@ fn wrong_types_are_refused_with_their_path() {
 
 #[test]
 fn a_missing_field_is_named() {
-    let refusal = refusal(&SERVER.replace("{image: sales:1}", "{}"));
+    let refusal = refusal(&SERVER.replace("tokenSecret: {name: gooddata, key: token}", "name: x"));
     assert!(
-        refusal.contains("spec.server") && refusal.contains("image"),
+        refusal.contains("spec.dataSources[0]") && refusal.contains("tokenSecret"),
         "{refusal}"
     );
 }
 
 #[test]
 fn other_kinds_and_other_counts_are_refused() {
-    assert!(refusal("apiVersion: v1\nkind: ConfigMap\n").contains("ConfigMap"));
+    assert!(refusal("apiVersion: v1\nkind: Service\n").contains("Service"));
     assert!(matches!(
         Manifest::read("").unwrap_err(),
         ManifestError::Count { found: 0 }

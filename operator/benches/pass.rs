@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use flexconnect_crds::Manifest;
-use flexconnect_operator::build::{Kept, build};
+use flexconnect_operator::build::{Secrets, build};
 use flexconnect_operator::dereference::References;
 use flexconnect_operator::validate::validate;
 use jiff::Timestamp;
@@ -36,15 +36,11 @@ fn passes(criterion: &mut Criterion) {
     let source = "{id: sales, endpoint: 'https://acme.example.com', tokenSecret: {name: gooddata, key: token}}";
     let mut group = criterion.benchmark_group("validate and build");
     for (replicas, sources) in [(3, source), (1000, "")] {
-        let Manifest { server, secrets } = manifest(replicas, sources);
+        let Manifest { server, secrets, .. } = manifest(replicas, sources);
         let references = secrets.into_iter().collect::<References>();
         let now = Timestamp::now();
-        let first = build(&validate(&server, &references).unwrap(), &Kept::default(), 0, now).unwrap();
-        let kept = Kept {
-            ca: first.ca,
-            tls: first.tls,
-            token: first.token,
-        };
+        let first = build(&validate(&server, &references).unwrap(), &Secrets::default(), 0, now).unwrap();
+        let kept = first.secrets;
         group.bench_function(BenchmarkId::new("replicas", replicas), |bencher| {
             bencher.iter(|| {
                 let fleet = validate(black_box(&server), black_box(&references)).unwrap();

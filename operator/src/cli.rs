@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::controller::{self, Context, Patience, Scope};
+use crate::dereference::SERVER_IMAGE;
 use crate::local::{self, LocalArgs};
 use crate::runtime::health::{self, Ready};
 use crate::runtime::telemetry;
@@ -51,7 +52,8 @@ RUST_LOG chooses what is logged: RUST_LOG=flexconnect_operator=debug.")]
 
     /// Run the fleet of a file as processes of this machine, and register it
     #[command(after_help = "\
-The file is the one that `kubectl apply -f` takes: one FlexConnectServer, and the Secrets that it names.
+The file is the one that `kubectl apply -f` takes: one FlexConnectServer, with the Secrets and ConfigMaps
+that it names. Functions in Python run with the Python of VIRTUAL_ENV, or the first one on the PATH.
 Changes of the file are followed. Ctrl-C drains the servers, and leaves nothing behind.")]
     Local(LocalArgs),
 }
@@ -61,6 +63,11 @@ struct RunArgs {
     /// Look after this namespace only. Then a role binding in that namespace is enough.
     #[arg(long, env = "FLEXCONNECT_NAMESPACE", value_name = "NAMESPACE")]
     namespace: Option<String>,
+
+    /// The image of servers that name none of their own. A fleet keeps the one that it has, unless it says
+    /// `server.upgrade: WithOperator`.
+    #[arg(long, env = "FLEXCONNECT_SERVER_IMAGE", value_name = "IMAGE", default_value = SERVER_IMAGE)]
+    server_image: String,
 
     /// Where /healthz and /readyz are served.
     #[arg(long, value_name = "HOST:PORT", default_value = "0.0.0.0:8081")]
@@ -106,7 +113,9 @@ async fn look_after(arguments: RunArgs) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     let ready = Ready::default();
     let scope = arguments.namespace.map_or(Scope::Cluster, Scope::Namespace);
-    let context = Arc::new(Context::new(client, scope, Patience::default()));
+    let mut context = Context::new(client, scope, Patience::default());
+    context.server_image = arguments.server_image;
+    let context = Arc::new(context);
     let health = health::serve(arguments.health_listen, ready.clone(), shutdown.clone());
     let health = async {
         health

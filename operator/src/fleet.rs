@@ -1,9 +1,10 @@
 //! A fleet that cannot be wrong: what `validate` makes of an object, and all that the later steps know of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use flexconnect_crds::FlexConnectServer;
-use k8s_openapi::api::core::v1::{EnvVar, ResourceRequirements};
+use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
 use secrecy::SecretString;
@@ -22,10 +23,16 @@ pub struct ValidatedFleet {
     pub uid: Option<String>,
     /// How many replicas shall run; 0 to 1000.
     pub replicas: u16,
-    /// What each replica runs.
+    /// The functions in Python, if they have a container of their own.
+    pub functions: Option<Functions>,
+    /// The server of each replica.
     pub container: Container,
     /// The configuration tables of the user, free of what the operator sets.
     pub settings: toml::Table,
+    /// Those that came from Secrets.
+    pub secret_settings: Option<SecretTable>,
+    /// What results may take of the memory, where it follows from limits that the server cannot see.
+    pub result_bytes: Option<u64>,
     /// How long a server may need to stop, from the settings.
     pub drain: Drain,
     /// How the replicas prove who they are.
@@ -38,7 +45,70 @@ pub struct ValidatedFleet {
     pub data_sources: Vec<DataSource>,
 }
 
-/// What each replica runs.
+/// The functions in Python of each replica.
+#[derive(Clone, Debug)]
+pub struct Functions {
+    /// The image that they run in.
+    pub image: String,
+    /// When it is pulled; None: as the cluster decides.
+    pub image_pull_policy: Option<String>,
+    /// The modules; none: those that the image's configuration names.
+    pub modules: Vec<String>,
+    /// Where modules are that the image has not.
+    pub code: Option<Code>,
+    /// Files of the image with settings.
+    pub config: Vec<String>,
+    /// How many processes; None: as CPUs and memory allow.
+    pub workers: Option<u16>,
+    /// The user's variables.
+    pub env: Vec<EnvVar>,
+    /// Where more of them come from.
+    pub env_from: Vec<EnvFromSource>,
+    /// CPU and memory.
+    pub resources: Option<ResourceRequirements>,
+}
+
+/// Where modules come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// The `ConfigMap` of that name.
+    ConfigMap(String),
+    /// The claim of that name.
+    Claim(String),
+    /// An image of files.
+    Image {
+        /// The image.
+        reference: String,
+        /// When it is pulled; None: as the cluster decides.
+        pull_policy: Option<String>,
+    },
+}
+
+/// Tables of settings that nobody else should read.
+#[derive(Clone)]
+pub struct SecretTable(toml::Table);
+
+impl SecretTable {
+    /// From tables that were read from a Secret.
+    #[must_use]
+    pub fn new(table: toml::Table) -> Self {
+        Self(table)
+    }
+
+    /// The tables, for a Secret.
+    #[must_use]
+    pub fn expose(&self) -> &toml::Table {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretTable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SecretTable").finish_non_exhaustive()
+    }
+}
+
+/// The server of each replica.
 #[derive(Clone, Debug)]
 pub struct Container {
     /// The image.
@@ -51,6 +121,8 @@ pub struct Container {
     pub resources: Option<ResourceRequirements>,
     /// The user's variables.
     pub env: Vec<EnvVar>,
+    /// Where more of them come from.
+    pub env_from: Vec<EnvFromSource>,
 }
 
 /// How long a server may need to stop, in seconds.

@@ -77,6 +77,12 @@ impl FleetName {
     pub fn token_secret(&self) -> String {
         format!("{}-token", self.0)
     }
+
+    /// The Secret with the settings that came from Secrets.
+    #[must_use]
+    pub fn settings_secret(&self) -> String {
+        format!("{}-settings", self.0)
+    }
 }
 
 impl Namespace {
@@ -155,6 +161,7 @@ mod tests {
             name.ca_secret(),
             name.tls_secret(),
             name.token_secret(),
+            name.settings_secret(),
             format!("{name}-0123456789"),
         ] {
             assert!(is_label(&made), "{made}");

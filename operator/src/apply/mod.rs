@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::build::{Applied, OPERATOR, Objects, Prepared};
+use crate::build::{Applied, OPERATOR, Objects, Prepared, Secrets};
 use crate::dereference::{Observed, is_owned};
 use crate::digest::sha256;
 use crate::fleet::ValidatedFleet;
@@ -76,18 +76,14 @@ impl<'a> Applier<'a> {
     pub async fn apply(&self, objects: Objects<Prepared>, observed: &Observed) -> Result<Objects<Applied>, ApplyError> {
         // Every field is named, so that a new kind of child cannot be forgotten here.
         let Objects {
-            ca,
-            tls,
-            token,
+            secrets,
             config,
             headless_service,
             replica_services,
             stateful_set,
             ..
         } = objects;
-        let ca = self.apply_or_delete(ca, observed.ca.as_ref()).await?;
-        let tls = self.apply_or_delete(tls, observed.tls.as_ref()).await?;
-        let token = self.apply_or_delete(token, observed.token.as_ref()).await?;
+        let secrets = self.secrets(secrets, &observed.secrets).await?;
         let config = self.ensure::<ConfigMap>(config, observed.config.as_ref()).await?;
         let headless_service = self.service(headless_service, observed).await?;
         let services = replica_services
@@ -103,9 +99,7 @@ impl<'a> Applier<'a> {
             .map(kube::ResourceExt::name_any);
         self.delete_services_except(&built.collect(), observed).await?;
         Ok(Objects::applied(
-            ca,
-            tls,
-            token,
+            secrets,
             config,
             headless_service,
             replica_services,
@@ -123,6 +117,21 @@ impl<'a> Applier<'a> {
         live: Option<&StatefulSet>,
     ) -> Result<StatefulSet, ApplyError> {
         self.ensure(desired, live).await
+    }
+
+    async fn secrets(&self, secrets: Secrets, observed: &Secrets) -> Result<Secrets, ApplyError> {
+        let Secrets {
+            ca,
+            tls,
+            token,
+            settings,
+        } = secrets;
+        Ok(Secrets {
+            ca: self.apply_or_delete(ca, observed.ca.as_ref()).await?,
+            tls: self.apply_or_delete(tls, observed.tls.as_ref()).await?,
+            token: self.apply_or_delete(token, observed.token.as_ref()).await?,
+            settings: self.apply_or_delete(settings, observed.settings.as_ref()).await?,
+        })
     }
 
     async fn apply_or_delete(

@@ -5,15 +5,19 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::ConfigMap;
 use toml::{Table, Value};
 
-use super::stateful_set::{TLS_DIRECTORY, TOKEN_DIRECTORY};
+use super::functions::SOCKET;
+use super::stateful_set::{SETTINGS_DIRECTORY, TLS_DIRECTORY, TOKEN_DIRECTORY};
 use super::tls::{CERTIFICATE_KEY, PRIVATE_KEY};
 use super::{OPERATOR, metadata};
 use crate::digest::sha256;
 use crate::exposure::{FLIGHT_PORT, HEALTH_PORT};
-use crate::fleet::{Auth, Tls, ValidatedFleet};
+use crate::fleet::{Auth, Functions, Tls, ValidatedFleet};
 
 /// The file of the configuration, in the `ConfigMap` and in the container.
 pub const CONFIG_KEY: &str = "flexconnect.toml";
+
+/// The file of the settings that came from Secrets, in the fleet's Secret and in the container.
+pub const SETTINGS_KEY: &str = "settings.toml";
 
 /// The file of the accepted tokens, in the Secret and in the container.
 pub const TOKENS_KEY: &str = "tokens.toml";
@@ -65,17 +69,42 @@ fn settings(fleet: &ValidatedFleet) -> Table {
     };
     server.insert("authentication_method".to_owned(), text(method));
 
-    let mut settings = Table::new();
+    if let Some(bytes) = fleet.result_bytes {
+        server.insert("task_result_bytes".to_owned(), Value::Integer(bytes.cast_signed()));
+    }
+
+    let mut settings = Table::from_iter([("server".to_owned(), Value::Table(server))]);
+    if let Some(functions) = &fleet.functions {
+        settings.extend(of_functions(functions));
+    }
     for (name, table) in &fleet.settings {
-        match table {
-            Value::Table(table) if name.eq_ignore_ascii_case("server") => server.extend(table.clone()),
-            table => {
+        let own = settings.iter_mut().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        match (own, table) {
+            (Some((_, Value::Table(own))), Value::Table(table)) => own.extend(table.clone()),
+            (Some(_) | None, table) => {
                 settings.insert(name.clone(), table.clone());
             }
         }
     }
-    settings.insert("server".to_owned(), Value::Table(server));
     settings
+}
+
+/// Where the functions in Python are, and what they are.
+fn of_functions(functions: &Functions) -> Table {
+    let texts = |texts: &[String]| Value::Array(texts.iter().cloned().map(Value::String).collect());
+    let mut python = Table::from_iter([("socket".to_owned(), Value::String(SOCKET.to_owned()))]);
+    if let Some(workers) = functions.workers {
+        python.insert("workers".to_owned(), Value::Integer(workers.into()));
+    }
+    if !functions.config.is_empty() {
+        python.insert("config_files".to_owned(), texts(&functions.config));
+    }
+    let mut tables = Table::from_iter([("python".to_owned(), Value::Table(python))]);
+    if !functions.modules.is_empty() {
+        let flexconnect = Table::from_iter([("functions".to_owned(), texts(&functions.modules))]);
+        tables.insert("flexconnect".to_owned(), Value::Table(flexconnect));
+    }
+    tables
 }
 
 /// The arguments of the server's container.
@@ -85,6 +114,9 @@ pub(super) fn arguments(fleet: &ValidatedFleet, config_directory: &str) -> Vec<S
         "--config".to_owned(),
         format!("{config_directory}/{CONFIG_KEY}"),
     ];
+    if fleet.secret_settings.is_some() {
+        arguments.push(format!("{SETTINGS_DIRECTORY}/{SETTINGS_KEY}"));
+    }
     match fleet.auth {
         Auth::Generated | Auth::Given(_) => arguments.push(format!("{TOKEN_DIRECTORY}/{TOKENS_KEY}")),
         Auth::None => {}

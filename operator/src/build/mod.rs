@@ -1,8 +1,12 @@
 //! The build step: from a validated fleet to every object it consists of. Pure, except for the random bits of new keys.
 
 mod config;
+mod functions;
+#[cfg(test)]
+mod functions_tests;
 mod registration;
 mod services;
+mod settings;
 mod stateful_set;
 #[cfg(test)]
 mod tests;
@@ -13,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-pub use config::{CONFIG_KEY, TOKENS_KEY};
+pub use config::{CONFIG_KEY, SETTINGS_KEY, TOKENS_KEY};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
@@ -44,12 +48,8 @@ pub enum Applied {}
 
 /// Every object that a fleet consists of, in the order in which they are needed.
 pub struct Objects<State> {
-    /// The fleet's CA; mounted nowhere.
-    pub ca: Option<Secret>,
-    /// The certificate and key of the replicas, and the CA's certificate.
-    pub tls: Option<Secret>,
-    /// The token that callers present.
-    pub token: Option<Secret>,
+    /// Those that hold secrets.
+    pub secrets: Secrets,
     /// The server's configuration.
     pub config: ConfigMap,
     /// The names of the pods in DNS.
@@ -65,18 +65,14 @@ impl Objects<Applied> {
     /// What the API server answered, for each object that was prepared.
     #[must_use]
     pub fn applied(
-        ca: Option<Secret>,
-        tls: Option<Secret>,
-        token: Option<Secret>,
+        secrets: Secrets,
         config: ConfigMap,
         headless_service: Service,
         replica_services: Vec<Service>,
         stateful_set: StatefulSet,
     ) -> Self {
         Self {
-            ca,
-            tls,
-            token,
+            secrets,
             config,
             headless_service,
             replica_services,
@@ -98,24 +94,28 @@ impl<State> fmt::Debug for Objects<State> {
     }
 }
 
-/// The Secrets of an earlier pass, whose keys and tokens stay as long as they are good.
+/// The Secrets that the operator writes. Those of an earlier pass are built upon: keys and tokens stay as long as they
+/// are good.
 #[derive(Clone, Default)]
-pub struct Kept {
-    /// The fleet's CA.
+pub struct Secrets {
+    /// The fleet's CA; mounted nowhere.
     pub ca: Option<Secret>,
-    /// The certificate of the replicas.
+    /// The certificate and key of the replicas, and the CA's certificate.
     pub tls: Option<Secret>,
-    /// The token.
+    /// The token that callers present.
     pub token: Option<Secret>,
+    /// Settings that came from Secrets.
+    pub settings: Option<Secret>,
 }
 
-impl fmt::Debug for Kept {
+impl fmt::Debug for Secrets {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("Kept")
+            .debug_struct("Secrets")
             .field("ca", &self.ca.is_some())
             .field("tls", &self.tls.is_some())
             .field("token", &self.token.is_some())
+            .field("settings", &self.settings.is_some())
             .finish()
     }
 }
@@ -127,20 +127,30 @@ impl fmt::Debug for Kept {
 ///
 /// # Errors
 /// When a key or a certificate cannot be made, which no fleet can cause.
-pub fn build(fleet: &ValidatedFleet, kept: &Kept, serving: u16, now: Timestamp) -> Result<Objects<Prepared>, TlsError> {
+pub fn build(
+    fleet: &ValidatedFleet,
+    kept: &Secrets,
+    serving: u16,
+    now: Timestamp,
+) -> Result<Objects<Prepared>, TlsError> {
     let chain = tls::chain(fleet, kept, now)?;
     let token = token::token(fleet, kept.token.as_ref());
+    let settings = settings::secret(fleet, kept.settings.as_ref());
     let config = config::config_map(fleet);
     let causes = stateful_set::RestartCauses {
         config: config::digest(&config),
         certificate: chain.as_ref().map(tls::Chain::identity),
         token: token.as_ref().map(token::digest),
+        settings: settings.as_ref().map(settings::digest),
     };
     let (ca, tls) = chain.map(|chain| chain.into_secrets(fleet)).unzip();
     Ok(Objects {
-        ca,
-        tls,
-        token,
+        secrets: Secrets {
+            ca,
+            tls,
+            token,
+            settings,
+        },
         config,
         headless_service: services::headless(fleet),
         replica_services: services::replicas(fleet, serving),

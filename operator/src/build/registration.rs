@@ -35,8 +35,8 @@ impl<State> Objects<State> {
     pub fn credentials(&self) -> Credentials {
         let text = |secret: Option<&Secret>, key| secret.and_then(|secret| text_of(secret, key)).map(str::to_owned);
         Credentials {
-            token: text(self.token.as_ref(), token::TOKEN_KEY).map(SecretString::from),
-            ca_pem: text(self.tls.as_ref(), CA_KEY),
+            token: text(self.secrets.token.as_ref(), token::TOKEN_KEY).map(SecretString::from),
+            ca_pem: text(self.secrets.tls.as_ref(), CA_KEY),
         }
     }
 }

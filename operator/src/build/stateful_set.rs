@@ -13,13 +13,15 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::config::{CONFIG_KEY, TOKENS_KEY, arguments};
+use super::config::{CONFIG_KEY, SETTINGS_KEY, TOKENS_KEY, arguments};
+use super::functions;
 use super::tls::{CA_KEY, CERTIFICATE_KEY, PRIVATE_KEY};
 use super::{labels, metadata, selector};
 use crate::exposure::{FLIGHT_PORT, HEALTH_PORT, advertised_host};
 use crate::fleet::{Auth, Exposure, Tls, ValidatedFleet};
 
 pub(super) const CONFIG_DIRECTORY: &str = "/etc/flexconnect/config";
+pub(super) const SETTINGS_DIRECTORY: &str = "/etc/flexconnect/settings";
 pub(super) const TLS_DIRECTORY: &str = "/etc/flexconnect/tls";
 pub(super) const TOKEN_DIRECTORY: &str = "/etc/flexconnect/token";
 
@@ -32,13 +34,14 @@ const USER: i64 = 65532;
 const NODE_LOSS_SECONDS: i64 = 30;
 /// How long loading the functions may take, in seconds.
 const STARTUP_SECONDS: i32 = 300;
-const TEMPORARY_SPACE: &str = "1Gi";
+pub(super) const TEMPORARY_SPACE: &str = "1Gi";
 
 /// What makes the pods start again when it changes. Each is an annotation of the pods, so that the reason can be seen.
 pub(super) struct RestartCauses {
     pub config: String,
     pub certificate: Option<String>,
     pub token: Option<String>,
+    pub settings: Option<String>,
 }
 
 pub(super) fn stateful_set(fleet: &ValidatedFleet, causes: &RestartCauses) -> StatefulSet {
@@ -72,11 +75,13 @@ fn annotations(causes: &RestartCauses) -> BTreeMap<String, String> {
         config,
         certificate,
         token,
+        settings,
     } = causes;
     let causes = [
         ("config", Some(config)),
         ("certificate", certificate.as_ref()),
         ("token", token.as_ref()),
+        ("settings", settings.as_ref()),
     ];
     causes
         .into_iter()
@@ -86,7 +91,13 @@ fn annotations(causes: &RestartCauses) -> BTreeMap<String, String> {
 
 fn pod(fleet: &ValidatedFleet) -> PodSpec {
     let pull_secret = |name: &String| LocalObjectReference { name: name.clone() };
-    let (volumes, mounts) = volumes(fleet);
+    let (mut volumes, mut mounts) = volumes(fleet);
+    let mut init_containers = None;
+    if let Some(functions) = &fleet.functions {
+        volumes.extend(functions::volumes(functions));
+        mounts.push(functions::socket_mount());
+        init_containers = Some(functions::containers(fleet, functions));
+    }
     PodSpec {
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
@@ -114,6 +125,7 @@ fn pod(fleet: &ValidatedFleet) -> PodSpec {
             }),
             ..TopologySpreadConstraint::default()
         }]),
+        init_containers,
         containers: vec![container(fleet, mounts)],
         volumes: Some(volumes),
         ..PodSpec::default()
@@ -143,6 +155,7 @@ fn container(fleet: &ValidatedFleet, mounts: Vec<VolumeMount>) -> Container {
         image_pull_policy: fleet.container.image_pull_policy.clone(),
         args: Some(arguments(fleet, CONFIG_DIRECTORY)),
         env: Some(environment(fleet)),
+        env_from: some_of(&fleet.container.env_from),
         ports: Some(vec![
             port(FLIGHT_PORT_NAME, FLIGHT_PORT),
             port(HEALTH_PORT_NAME, HEALTH_PORT),
@@ -151,19 +164,29 @@ fn container(fleet: &ValidatedFleet, mounts: Vec<VolumeMount>) -> Container {
         startup_probe: Some(probe("/live", 1, STARTUP_SECONDS)),
         liveness_probe: Some(probe("/live", 10, 3)),
         readiness_probe: Some(probe("/ready", 2, 2)),
-        security_context: Some(SecurityContext {
-            allow_privilege_escalation: Some(false),
-            read_only_root_filesystem: Some(true),
-            run_as_non_root: Some(true),
-            capabilities: Some(Capabilities {
-                add: None,
-                drop: Some(vec!["ALL".to_owned()]),
-            }),
-            ..SecurityContext::default()
-        }),
+        security_context: Some(confined()),
         volume_mounts: Some(mounts),
         ..Container::default()
     }
+}
+
+/// What the `restricted` profile asks of a container, and no file of the image written.
+pub(super) fn confined() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        read_only_root_filesystem: Some(true),
+        run_as_non_root: Some(true),
+        capabilities: Some(Capabilities {
+            add: None,
+            drop: Some(vec!["ALL".to_owned()]),
+        }),
+        ..SecurityContext::default()
+    }
+}
+
+/// A list, unless it is empty: an empty one would be sent as such.
+pub(super) fn some_of<T: Clone>(items: &[T]) -> Option<Vec<T>> {
+    (!items.is_empty()).then(|| items.to_vec())
 }
 
 /// The operator's variables first: a later one may refer to an earlier one.
@@ -227,16 +250,13 @@ fn volumes(fleet: &ValidatedFleet) -> (Vec<Volume>, Vec<VolumeMount>) {
             }),
             ..Volume::default()
         },
-        Volume {
-            name: "tmp".to_owned(),
-            empty_dir: Some(EmptyDirVolumeSource {
-                size_limit: Some(Quantity(TEMPORARY_SPACE.to_owned())),
-                ..EmptyDirVolumeSource::default()
-            }),
-            ..Volume::default()
-        },
+        empty_volume("tmp", None, TEMPORARY_SPACE),
     ];
     let mut mounts = vec![mount("config", CONFIG_DIRECTORY, true), mount("tmp", "/tmp", false)];
+    if fleet.secret_settings.is_some() {
+        volumes.push(secret_volume("settings", fleet.name.settings_secret(), &[SETTINGS_KEY]));
+        mounts.push(mount("settings", SETTINGS_DIRECTORY, true));
+    }
     match fleet.tls {
         Tls::SelfSigned => {
             let files = [CERTIFICATE_KEY, PRIVATE_KEY, CA_KEY];
@@ -268,6 +288,17 @@ fn secret_volume(name: &str, secret: String, files: &[&str]) -> Volume {
     }
 }
 
+pub(super) fn empty_volume(name: &str, medium: Option<&str>, size: &str) -> Volume {
+    Volume {
+        name: name.to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource {
+            medium: medium.map(str::to_owned),
+            size_limit: Some(Quantity(size.to_owned())),
+        }),
+        ..Volume::default()
+    }
+}
+
 fn item(key: &str) -> KeyToPath {
     KeyToPath {
         key: key.to_owned(),
@@ -276,7 +307,7 @@ fn item(key: &str) -> KeyToPath {
     }
 }
 
-fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
+pub(super) fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
     VolumeMount {
         name: name.to_owned(),
         mount_path: path.to_owned(),

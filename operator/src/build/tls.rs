@@ -19,7 +19,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::pem::parse_x509_pem;
 
-use super::{Kept, metadata, text_of};
+use super::{Secrets, metadata, text_of};
 use crate::digest::sha256;
 use crate::exposure::certificate_hosts;
 use crate::fleet::{Tls, ValidatedFleet};
@@ -62,7 +62,7 @@ pub(super) struct Chain {
 }
 
 /// The chain of a fleet, with as much of the kept one as is good; None without TLS.
-pub(super) fn chain(fleet: &ValidatedFleet, kept: &Kept, now: Timestamp) -> Result<Option<Chain>, TlsError> {
+pub(super) fn chain(fleet: &ValidatedFleet, kept: &Secrets, now: Timestamp) -> Result<Option<Chain>, TlsError> {
     match fleet.tls {
         Tls::Disabled => Ok(None),
         Tls::SelfSigned => {

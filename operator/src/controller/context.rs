@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kube::Client;
 
+use crate::dereference::SERVER_IMAGE;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::events::Events;
 
@@ -42,6 +43,8 @@ pub struct Context {
     pub scope: Scope,
     /// How long deletions wait.
     pub patience: Patience,
+    /// The image of servers that name none.
+    pub server_image: String,
     pub(super) backoff: Backoff,
     pub(super) events: Events,
 }
@@ -55,6 +58,7 @@ impl Context {
             client,
             scope,
             patience,
+            server_image: SERVER_IMAGE.to_owned(),
             backoff: Backoff::default(),
         }
     }

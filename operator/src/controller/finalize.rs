@@ -36,7 +36,7 @@ pub(super) async fn finalize(object: &FlexConnectServer, context: &Context) -> R
     if !has_finalizer(object) {
         return Ok(Outcome::Gone);
     }
-    let references = read_references(&context.client, object)
+    let references = read_references(&context.client, object, &context.server_image)
         .await
         .map_err(|source| PassError::Read(Box::new(source)))?;
     let mut waiting: Option<(Class, Reason, String)> = None;

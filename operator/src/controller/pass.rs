@@ -22,7 +22,9 @@ use crate::validate::{Invalid, validate};
 pub(super) async fn pass(object: &FlexConnectServer, context: &Context) -> Result<Outcome, PassError> {
     finalize::guard(object, context).await?;
     let read = |source| PassError::Read(Box::new(source));
-    let references = read_references(&context.client, object).await.map_err(read)?;
+    let references = read_references(&context.client, object, &context.server_image)
+        .await
+        .map_err(read)?;
     let fleet = match validate(object, &references) {
         Ok(fleet) => fleet,
         Err(invalid) => return refuse(object, &invalid, context).await,

@@ -10,9 +10,9 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
 use kube::api::ListParams;
 use kube::{Api, Client, Resource, ResourceExt as _};
-pub use references::{References, named_secrets};
+pub use references::{References, SERVER_IMAGE, named_secrets};
 
-use crate::build::{APPLICATION, INSTANCE_LABEL, Kept, MANAGED_BY_LABEL, NAME_LABEL, OPERATOR};
+use crate::build::{APPLICATION, INSTANCE_LABEL, MANAGED_BY_LABEL, NAME_LABEL, OPERATOR, Secrets};
 use crate::names::{FleetName, Ordinal};
 
 /// How many requests of one pass are on their way at the same time.
@@ -21,12 +21,8 @@ const CONCURRENT_READS: usize = 8;
 /// What there is of a fleet, whoever made it.
 #[derive(Clone, Default)]
 pub struct Observed {
-    /// The Secret with the name of the fleet's CA.
-    pub ca: Option<Secret>,
-    /// The Secret with the name of the replicas' certificate.
-    pub tls: Option<Secret>,
-    /// The Secret with the name of the token.
-    pub token: Option<Secret>,
+    /// The Secrets with the names of the fleet's own.
+    pub secrets: Secrets,
     /// The `ConfigMap` with the name of the configuration.
     pub config: Option<ConfigMap>,
     /// The Services with the labels of the fleet.
@@ -52,12 +48,19 @@ impl fmt::Debug for Observed {
 impl Observed {
     /// The keys and tokens that are the fleet's own. Those in a Secret of another owner are none of ours.
     #[must_use]
-    pub fn kept(&self, uid: Option<&str>) -> Kept {
+    pub fn kept(&self, uid: Option<&str>) -> Secrets {
         let own = |secret: &Option<Secret>| secret.clone().filter(|secret| is_owned(secret, uid));
-        Kept {
-            ca: own(&self.ca),
-            tls: own(&self.tls),
-            token: own(&self.token),
+        let Secrets {
+            ca,
+            tls,
+            token,
+            settings,
+        } = &self.secrets;
+        Secrets {
+            ca: own(ca),
+            tls: own(tls),
+            token: own(token),
+            settings: own(settings),
         }
     }
 
@@ -81,16 +84,22 @@ pub fn is_owned<K: Resource>(object: &K, uid: Option<&str>) -> bool {
             .any(|owner| owner.controller == Some(true) && Some(owner.uid.as_str()) == uid)
 }
 
-/// Reads the Secrets that an object names. Those that are not there are left out.
+/// Reads what an object refers to: the Secrets that it names, without those that are not there, and the image of servers
+/// that it may leave out.
 ///
 /// # Errors
 /// When the API server does not answer, or forbids it.
-pub async fn read_references(client: &Client, object: &FlexConnectServer) -> kube::Result<References> {
+pub async fn read_references(
+    client: &Client,
+    object: &FlexConnectServer,
+    server_image: &str,
+) -> kube::Result<References> {
     let api = Api::<Secret>::namespaced(client.clone(), &object.namespace().unwrap_or_default());
     let reads = named_secrets(&object.spec).into_iter().map(|name| api.get_opt(name));
     let reads = reads.collect::<Vec<_>>();
     let secrets: Vec<_> = stream::iter(reads).buffered(CONCURRENT_READS).try_collect().await?;
-    Ok(secrets.into_iter().flatten().collect())
+    let references = secrets.into_iter().flatten().collect::<References>();
+    Ok(references.with_server_image(server_image))
 }
 
 /// Reads what there is of a fleet. Nothing is there of an object whose name no fleet can have.
@@ -110,12 +119,14 @@ pub async fn observe(client: &Client, object: &FlexConnectServer) -> kube::Resul
         "{NAME_LABEL}={APPLICATION},{INSTANCE_LABEL}={name},{MANAGED_BY_LABEL}={OPERATOR}"
     ));
     let (ca_name, tls_name, token_name) = (name.ca_secret(), name.tls_secret(), name.token_secret());
+    let settings_name = name.settings_secret();
     let (config_name, set_name) = (name.config_map(), name.stateful_set());
-    let (ca, tls, token, config, services, stateful_set) = future::try_join(
-        future::try_join3(
+    let ((ca, tls, token, settings), (config, services, stateful_set)) = future::try_join(
+        future::try_join4(
             secrets.get_opt(&ca_name),
             secrets.get_opt(&tls_name),
             secrets.get_opt(&token_name),
+            secrets.get_opt(&settings_name),
         ),
         future::try_join3(
             configs.get_opt(&config_name),
@@ -123,14 +134,16 @@ pub async fn observe(client: &Client, object: &FlexConnectServer) -> kube::Resul
             stateful_sets.get_opt(&set_name),
         ),
     )
-    .await
-    .map(|((ca, tls, token), (config, services, set))| (ca, tls, token, config, services.items, set))?;
+    .await?;
     Ok(Observed {
-        ca,
-        tls,
-        token,
+        secrets: Secrets {
+            ca,
+            tls,
+            token,
+            settings,
+        },
         config,
-        services,
+        services: services.items,
         stateful_set,
     })
 }

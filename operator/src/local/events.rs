@@ -99,6 +99,8 @@ pub(super) enum RunEvent {
         server: String,
         work_dir: String,
     },
+    /// Some fields of the file mean nothing here.
+    Ignored { fields: Vec<String> },
     /// Every replica that shall run is ready.
     Settled { replicas: Vec<Row> },
     /// The file changed and is followed.
@@ -262,6 +264,8 @@ impl fmt::Display for RunEvent {
                     "Starting {replicas} of {fleet:?} with {server}; logs are in {work_dir}"
                 )
             }
+            Self::Ignored { fields } if fields.is_empty() => f.write_str("No field of the file is ignored any more"),
+            Self::Ignored { fields } => write!(f, "Without meaning on one machine: {}", fields.join(", ")),
             Self::Settled { replicas } if replicas.is_empty() => f.write_str("No replica runs"),
             Self::Settled { replicas } => write_table(f, replicas),
             Self::Changed { replicas } => {

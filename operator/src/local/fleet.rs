@@ -4,17 +4,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use flexconnect_crds::{DeletionPolicy, FlexConnectServer, Manifest, ManifestError, SecretKey};
+use flexconnect_crds::{DeletionPolicy, FlexConnectServer, Manifest, ManifestError};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{EnvVar, Secret};
+use k8s_openapi::api::core::v1::Secret;
 use sha2::{Digest as _, Sha256};
 use toml::{Table, Value};
 
+use super::environment::{Documents, environment};
+use super::functions;
 use crate::build::{
-    CERTIFICATE_KEY, CONFIG_KEY, Credentials, Kept, Objects, PRIVATE_KEY, Prepared, TOKENS_KEY, TlsError, build,
-    desired,
+    CERTIFICATE_KEY, CONFIG_KEY, Credentials, Objects, PRIVATE_KEY, Prepared, SETTINGS_KEY, Secrets, TOKENS_KEY,
+    TlsError, build, desired,
 };
-use crate::dereference::References;
 use crate::exposure::Endpoint;
 use crate::fleet::{DataSource, Tls, ValidatedFleet};
 use crate::names::{FleetName, Ordinal};
@@ -41,7 +42,7 @@ pub(super) enum FleetError {
 }
 
 impl FleetError {
-    fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(super) fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Field {
             field: field.into(),
             message: message.into(),
@@ -67,6 +68,8 @@ pub(super) struct LocalFleet {
     pub(super) replicas: u16,
     pub(super) settings: Arc<Settings>,
     pub(super) sources: Vec<Source>,
+    /// The fields of the object that mean nothing here.
+    pub(super) ignored: Vec<String>,
     fleet: Arc<ValidatedFleet>,
     credentials: Credentials,
 }
@@ -104,14 +107,16 @@ pub(super) struct Ports {
 impl LocalFleet {
     /// Reads a file. `kept` holds the keys of an earlier reading and gets those of this one, so that an edit changes no
     /// certificate and no token.
-    pub(super) fn read(text: &str, kept: &mut Kept) -> Result<Self, FleetError> {
+    pub(super) fn read(text: &str, kept: &mut Secrets) -> Result<Self, FleetError> {
         let Manifest {
             server: object,
             secrets,
+            config_maps,
         } = Manifest::read(text)?;
-        let references = References::from_iter(secrets);
-        let fleet = validate(&object, &references)?;
-        let environment = environment(&fleet.container.env, &references)?;
+        let documents = Documents::new(secrets, config_maps);
+        let fleet = validate(&object, &documents.references)?;
+        let environment = environment(&fleet, &documents)?;
+        let code = functions::code(&fleet, &documents)?;
         let sources = sources(&fleet, &object)?;
         // Built without replicas, the certificate names this machine alone, and scaling changes nothing in it.
         let shape = ValidatedFleet {
@@ -120,14 +125,14 @@ impl LocalFleet {
         };
         let objects = build(&shape, kept, 0, Timestamp::now())?;
         let credentials = objects.credentials();
-        let settings = Arc::new(settings(&fleet, &objects, environment));
-        let Objects { ca, tls, token, .. } = objects;
-        *kept = Kept { ca, tls, token };
+        let settings = Arc::new(settings(&fleet, &objects, environment, code));
+        *kept = objects.secrets;
         let local = Self {
             name: fleet.name.clone(),
             replicas: fleet.replicas,
             settings,
             sources,
+            ignored: functions::ignored(&object),
             fleet: Arc::new(fleet),
             credentials,
         };
@@ -182,6 +187,8 @@ impl Settings {
         let text = |text: &str| Value::String(text.to_owned());
         let file = |name: &str| Value::String(format!("@{}", directory.join(name).display()));
         let mut config = self.config.clone();
+        let code = directory.join(functions::CODE);
+        functions::localize(&mut config, self.has_code().then_some(code.as_path()));
         let server = config.entry("server").or_insert_with(|| Value::Table(Table::new()));
         if let Value::Table(server) = server {
             let mut set = |key: &str, value: Value| server.insert(key.to_owned(), value);
@@ -204,16 +211,28 @@ impl Settings {
 
     /// The files that a replica reads its configuration from, in their order.
     pub(super) fn config_files(&self) -> impl Iterator<Item = &str> {
-        let tokens = self
+        let others = self
             .files
             .iter()
             .map(|(name, _)| name.as_str())
-            .filter(|name| *name == TOKENS_KEY);
-        std::iter::once(CONFIG_KEY).chain(tokens)
+            .filter(|name| [SETTINGS_KEY, TOKENS_KEY].contains(name));
+        std::iter::once(CONFIG_KEY).chain(others)
+    }
+
+    fn has_code(&self) -> bool {
+        let folder = |name: &str| Path::new(name).parent().map(Path::to_owned);
+        self.files
+            .iter()
+            .any(|(name, _)| folder(name).as_deref() == Some(Path::new(functions::CODE)))
     }
 }
 
-fn settings(fleet: &ValidatedFleet, objects: &Objects<Prepared>, environment: Vec<(String, String)>) -> Settings {
+fn settings(
+    fleet: &ValidatedFleet,
+    objects: &Objects<Prepared>,
+    environment: Vec<(String, String)>,
+    code: Vec<(String, Vec<u8>)>,
+) -> Settings {
     let text = objects.config.data.as_ref().and_then(|data| data.get(CONFIG_KEY));
     // The text was written from a table a moment ago.
     let config: Table = text.and_then(|text| text.parse().ok()).unwrap_or_default();
@@ -221,14 +240,19 @@ fn settings(fleet: &ValidatedFleet, objects: &Objects<Prepared>, environment: Ve
         let data = secret.and_then(|secret| secret.data.as_ref()?.get(key))?;
         Some((key.to_owned(), data.0.clone()))
     };
-    let files: Vec<_> = [
-        data(objects.tls.as_ref(), CERTIFICATE_KEY),
-        data(objects.tls.as_ref(), PRIVATE_KEY),
-        data(objects.token.as_ref(), TOKENS_KEY),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let Secrets {
+        ca: _,
+        tls,
+        token,
+        settings,
+    } = &objects.secrets;
+    let secrets = [
+        data(tls.as_ref(), CERTIFICATE_KEY),
+        data(tls.as_ref(), PRIVATE_KEY),
+        data(settings.as_ref(), SETTINGS_KEY),
+        data(token.as_ref(), TOKENS_KEY),
+    ];
+    let files = secrets.into_iter().flatten().chain(code).collect::<Vec<_>>();
 
     let mut hash = Sha256::new();
     hash.update(config.to_string());
@@ -248,35 +272,6 @@ fn settings(fleet: &ValidatedFleet, objects: &Objects<Prepared>, environment: Ve
         drain_seconds: fleet.drain.grace_period(),
         digest: hash.finalize().into(),
     }
-}
-
-/// The user's variables with their values. What only a pod has cannot be had here.
-fn environment(env: &[EnvVar], references: &References) -> Result<Vec<(String, String)>, FleetError> {
-    let value = |(index, variable): (usize, &EnvVar)| {
-        let field = format!("spec.server.env[{index}].valueFrom");
-        let secret = variable
-            .value_from
-            .as_ref()
-            .map(|source| source.secret_key_ref.as_ref());
-        let value = match secret {
-            None => variable.value.clone().unwrap_or_default(),
-            Some(Some(reference)) => {
-                let key = SecretKey {
-                    name: reference.name.clone(),
-                    key: reference.key.clone(),
-                };
-                references
-                    .text(&key)
-                    .map_err(|message| FleetError::field(field, message))?
-            }
-            Some(None) => {
-                let message = "only secretKeyRef can be used for local processes: give a value";
-                return Err(FleetError::field(field, message));
-            }
-        };
-        Ok((variable.name.clone(), value))
-    };
-    env.iter().enumerate().map(value).collect()
 }
 
 /// The data sources; in a file, unlike in a cluster, a Secret that is missing does not appear by itself.
@@ -331,7 +326,7 @@ stringData: {token: api-token}
     };
 
     fn read(text: &str) -> LocalFleet {
-        LocalFleet::read(text, &mut Kept::default()).unwrap()
+        LocalFleet::read(text, &mut Secrets::default()).unwrap()
     }
 
     fn server_table(fleet: &LocalFleet) -> Table {
@@ -398,7 +393,7 @@ stringData: {token: api-token}
     #[case::environment("name: API_KEY", "name: KEY", true)]
     #[case::tls("  replicas: 2\n", "  tls: {disabled: {}}\n", true)]
     fn only_what_replicas_read_starts_them_anew(#[case] from: &str, #[case] to: &str, #[case] anew: bool) {
-        let mut kept = Kept::default();
+        let mut kept = Secrets::default();
         let before = LocalFleet::read(FLEET, &mut kept).unwrap();
         let after = LocalFleet::read(&FLEET.replace(from, to), &mut kept).unwrap();
         assert_eq!(before.settings.digest != after.settings.digest, anew);
@@ -421,7 +416,10 @@ stringData: {token: api-token}
         let short = FLEET
             .replace("name: sales}", "name: s, namespace: n}")
             .replace("replicas: 2", "replicas: 10");
-        let error = LocalFleet::read(&short, &mut Kept::default()).err().unwrap().sentence();
+        let error = LocalFleet::read(&short, &mut Secrets::default())
+            .err()
+            .unwrap()
+            .sentence();
         assert!(
             error.starts_with("spec.replicas: the URLs of 10 replicas have 269 characters"),
             "{error}"

@@ -9,9 +9,11 @@
 //! source over.
 
 mod directory;
+mod environment;
 mod events;
 mod file;
 mod fleet;
+mod functions;
 mod log;
 mod ports;
 mod process;
@@ -35,12 +37,12 @@ use self::fleet::LocalFleet;
 use self::process::{Program, become_tethered, find_server, own_program};
 use self::report::Reporter;
 use self::run::{Run, Setup};
-use crate::build::Kept;
+use crate::build::Secrets;
 
 /// Runs the fleet of a file as processes on this machine, and registers it.
 #[derive(Debug, Clone, Args)]
 pub struct LocalArgs {
-    /// YAML with one `FlexConnectServer`, and the Secrets that it names; changes are followed.
+    /// YAML with one `FlexConnectServer`, and the Secrets and `ConfigMaps` that it names; changes are followed.
     #[arg(short, long, value_name = "FILE", required_unless_present = "tethered_to")]
     pub file: Option<PathBuf>,
 
@@ -91,7 +93,7 @@ pub async fn run(arguments: LocalArgs) -> ExitCode {
 }
 
 async fn run_fleet(path: &Path, arguments: &LocalArgs) -> Result<(), String> {
-    let mut kept = Kept::default();
+    let mut kept = Secrets::default();
     let (file, text) = WatchedFile::open(path)?;
     let fleet =
         LocalFleet::read(&text, &mut kept).map_err(|error| format!("{}: {}", path.display(), error.sentence()))?;

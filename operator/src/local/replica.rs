@@ -136,7 +136,11 @@ impl Replica {
         };
         let health_port = any_port()?;
         for (name, content) in &self.settings.files {
-            write_private(&self.directory.join(name), content)?;
+            let path = self.directory.join(name);
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            write_private(&path, content)?;
         }
         let ports = Ports {
             flight,

@@ -25,7 +25,7 @@ use super::registrar::{MayBeRegistered, Registrar, Wanted};
 use super::replica::{Change, Replica};
 use super::report::Reporter;
 use super::steps::{Member, Phase, Steps, View, next_steps};
-use crate::build::Kept;
+use crate::build::Secrets;
 
 /// Replicas and their changes come in bursts of a few; a full queue only makes a replica's task wait.
 const CHANGES: usize = 64;
@@ -53,7 +53,7 @@ struct Running {
 pub(super) struct Run {
     setup: Setup,
     fleet: Arc<LocalFleet>,
-    kept: Kept,
+    kept: Secrets,
     ports: Arc<FlightPorts>,
     members: BTreeMap<u16, Running>,
     tasks: JoinSet<()>,
@@ -112,7 +112,7 @@ impl Signals {
 }
 
 impl Run {
-    pub(super) fn new(setup: Setup, fleet: LocalFleet, kept: Kept) -> Self {
+    pub(super) fn new(setup: Setup, fleet: LocalFleet, kept: Secrets) -> Self {
         let stop = CancellationToken::new();
         let (wanted, wanted_receiver) = watch::channel(None);
         let (changes_sender, changes) = mpsc::channel(CHANGES);
@@ -157,6 +157,7 @@ impl Run {
             server: self.setup.program.path.display().to_string(),
             work_dir: self.setup.directory.path().display().to_string(),
         });
+        self.tell_ignored(&[]);
         let outcome = loop {
             if let Err(error) = self.step() {
                 break Err(error);
@@ -174,6 +175,15 @@ impl Run {
         };
         self.end(signals).await;
         outcome
+    }
+
+    /// Says which fields mean nothing here, if those are others than before.
+    fn tell_ignored(&self, before: &[String]) {
+        if self.fleet.ignored != before {
+            self.setup.reporter.report(&Event::Ignored {
+                fields: self.fleet.ignored.clone(),
+            });
+        }
     }
 
     /// Takes the new text of the file, or says why not.
@@ -195,7 +205,9 @@ impl Run {
                 self.setup.reporter.report(&Event::Changed {
                     replicas: fleet.replicas,
                 });
-                (self.fleet, self.kept, self.settled) = (Arc::new(fleet), kept, false);
+                let before = std::mem::replace(&mut self.fleet, Arc::new(fleet));
+                (self.kept, self.settled) = (kept, false);
+                self.tell_ignored(&before.ignored);
             }
             Err(message) => self.setup.reporter.report(&Event::ChangeRefused { message }),
         }

@@ -61,6 +61,7 @@ pub fn of_fleet(
         replicas: set.status.as_ref().map_or(0, |status| status.replicas),
         ready_replicas: rollout::ready(set, u16::MAX).into(),
         selector: Some(selector.join(",")),
+        server_image: Some(fleet.container.image.clone()),
         conditions: conditions::update(object, &findings, now),
         endpoints: exposure::endpoints(fleet).into_iter().map(endpoint).collect(),
         data_sources: sources.iter().map(data_source).collect(),

@@ -5,7 +5,11 @@
 
 mod data_source;
 mod environment;
+mod functions;
+mod image;
+mod memory;
 mod resources;
+mod secret_settings;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -18,7 +22,7 @@ use flexconnect_crds::{FlexConnectServer, REPLICA_PLACEHOLDER, SecretKey};
 
 use crate::dereference::References;
 use crate::exposure;
-use crate::fleet::{Auth, Container, Exposure, Tls, ValidatedFleet};
+use crate::fleet::{Auth, Container, Exposure, SecretTable, Tls, ValidatedFleet};
 use crate::names::{FleetName, MAX_FLEET_NAME, MAX_REPLICAS, Namespace, Ordinal, is_dns_name};
 
 /// The longest URL of a data source that GoodData stores.
@@ -106,8 +110,17 @@ pub fn validate(object: &FlexConnectServer, references: &References) -> Result<V
         errors.field("metadata.namespace", "must be the name of a namespace");
     }
     let replicas = validate_replicas(spec.replicas, &mut errors);
-    let container = validate_container(spec, &mut errors);
-    let (settings, drain) = settings::validate(&spec.settings, &mut errors);
+    let functions = spec
+        .functions
+        .as_ref()
+        .map(|functions| functions::validate(functions, &mut errors));
+    let container = validate_container(object, references, &mut errors);
+    let settings = settings::validate(&spec.settings, spec.functions.as_ref(), &mut errors);
+    let secret_settings =
+        secret_settings::validate(&spec.settings_from, spec.functions.as_ref(), references, &mut errors);
+    let all_settings = settings::merge(&settings, secret_settings.as_ref().map(SecretTable::expose));
+    let drain = settings::drain(&all_settings, &mut errors);
+    let result_bytes = memory::validate(spec, &all_settings, &mut errors);
     let tls = validate_tls(spec.tls.as_ref(), &mut errors);
     let auth = validate_auth(spec.auth.as_ref(), references, &mut errors);
     let exposure = validate_exposure(spec.exposure.as_ref(), &mut errors);
@@ -134,8 +147,11 @@ pub fn validate(object: &FlexConnectServer, references: &References) -> Result<V
         namespace,
         uid,
         replicas,
+        functions,
         container,
         settings,
+        secret_settings,
+        result_bytes,
         drain,
         tls,
         auth,
@@ -163,42 +179,51 @@ fn validate_replicas(replicas: i32, errors: &mut Errors) -> Option<u16> {
     valid
 }
 
-fn validate_container(spec: &crd::FlexConnectServerSpec, errors: &mut Errors) -> Option<Container> {
+fn validate_container(object: &FlexConnectServer, references: &References, errors: &mut Errors) -> Option<Container> {
+    let spec = &object.spec;
     let server = &spec.server;
-    let image_valid = !server.image.is_empty() && !server.image.contains(char::is_whitespace);
-    if !image_valid {
-        errors.field("spec.server.image", "must name an image, without white space");
-    }
-    if let Some(policy) = &server.image_pull_policy
-        && !["Always", "IfNotPresent", "Never"].contains(&policy.as_str())
-    {
+    if server.image.is_none() && spec.functions.is_none() {
         errors.field(
-            "spec.server.imagePullPolicy",
-            format!("must be Always, IfNotPresent or Never, not {policy:?}"),
+            "spec.functions",
+            "set functions, for functions in Python, or server.image, to an image with functions in it",
         );
     }
+    let running = object.status.as_ref().and_then(|status| status.server_image.as_deref());
+    let image = image::of_server(server, running, references.server_image());
+    let image_valid = image::validate("spec.server.image", image, errors);
+    image::validate_policy(
+        "spec.server.imagePullPolicy",
+        server.image_pull_policy.as_deref(),
+        errors,
+    );
     let image_pull_secrets = spec
         .image_pull_secrets
         .iter()
         .map(|secret| secret.name.clone())
         .collect::<Vec<_>>();
     for (index, name) in image_pull_secrets.iter().enumerate() {
-        if !is_dns_name(name) {
-            errors.field(
-                format!("spec.imagePullSecrets[{index}].name"),
-                format!("{name:?} is not the name of a Secret"),
-            );
-        }
+        validate_object_name(&format!("spec.imagePullSecrets[{index}].name"), "Secret", name, errors);
     }
-    environment::validate(&server.env, errors);
-    resources::validate(server.resources.as_ref(), errors);
+    environment::validate("spec.server", &server.env, errors);
+    environment::refuse_operator_settings("spec.server", &server.env, errors);
+    environment::validate_sources("spec.server", &server.env_from, errors);
+    resources::validate("spec.server", server.resources.as_ref(), errors);
     image_valid.then(|| Container {
-        image: server.image.clone(),
+        image: image.to_owned(),
         image_pull_policy: server.image_pull_policy.clone(),
         image_pull_secrets,
         resources: server.resources.clone(),
         env: server.env.clone(),
+        env_from: server.env_from.clone(),
     })
+}
+
+fn validate_object_name(field: &str, kind: &str, name: &str, errors: &mut Errors) -> bool {
+    let valid = is_dns_name(name);
+    if !valid {
+        errors.field(field, format!("{name:?} is not the name of a {kind}"));
+    }
+    valid
 }
 
 fn validate_tls(tls: Option<&crd::Tls>, errors: &mut Errors) -> Option<Tls> {
@@ -324,13 +349,7 @@ fn validate_host_template(template: &str, errors: &mut Errors) -> bool {
 
 /// A name and a key that a Secret can have.
 fn validate_secret_key(field: &str, key: &SecretKey, errors: &mut Errors) -> Option<()> {
-    let name_valid = is_dns_name(&key.name);
-    if !name_valid {
-        errors.field(
-            format!("{field}.name"),
-            format!("{:?} is not the name of a Secret", key.name),
-        );
-    }
+    let name_valid = validate_object_name(&format!("{field}.name"), "Secret", &key.name, errors);
     let in_key = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let key_valid = (1..=253).contains(&key.key.len()) && key.key.bytes().all(in_key);
     if !key_valid {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use flexconnect_crds::Functions;
 use serde_json::Value;
 use toml::Table;
 
@@ -33,12 +34,25 @@ pub(super) const OPERATOR_SECTION: &str = "enumerated_tokens";
 /// Two days: longer times are mistakes, and keep the sums far from any limit.
 const LONGEST: u64 = 172_800;
 
-/// The tables as TOML, and the times of a shutdown that follow from them.
-pub(super) fn validate(tables: &BTreeMap<String, Value>, errors: &mut Errors) -> (Table, Drain) {
+/// What `[python]` says and a container of the functions' own settles by `spec.functions`.
+const FUNCTIONS_KEYS: [&str; 4] = ["interpreter", "path", "config_files", "workers"];
+
+/// The user's tables as TOML.
+pub(super) fn validate(tables: &BTreeMap<String, Value>, functions: Option<&Functions>, errors: &mut Errors) -> Table {
+    validate_tables("spec.settings", tables.iter(), functions, errors)
+}
+
+/// Tables from anywhere as TOML. No message tells a value.
+pub(super) fn validate_tables<'a>(
+    place: &str,
+    tables: impl Iterator<Item = (&'a String, &'a Value)>,
+    functions: Option<&Functions>,
+    errors: &mut Errors,
+) -> Table {
     let mut settings = Table::new();
     let mut seen = BTreeSet::new();
     for (name, value) in tables {
-        let field = format!("spec.settings.{name}");
+        let field = format!("{place}.{name}");
         if !is_section(name) {
             errors.field(
                 field,
@@ -52,12 +66,11 @@ pub(super) fn validate(tables: &BTreeMap<String, Value>, errors: &mut Errors) ->
                 "is set by the operator: name the token in spec.auth.secret instead",
             );
         } else if let Value::Object(entries) = value {
-            let is_server = name.eq_ignore_ascii_case("server");
             let mut table = Table::new();
             for (key, value) in entries {
                 let field = format!("{field}.{key}");
-                if is_server && OPERATOR_KEYS.contains(&key.to_ascii_lowercase().as_str()) {
-                    errors.field(field, "is set by the operator: remove it");
+                if let Some(message) = refusal(name, key, functions) {
+                    errors.field(field, message);
                 } else if let Some(value) = to_toml(value, &field, errors) {
                     table.insert(key.clone(), value);
                 }
@@ -67,8 +80,45 @@ pub(super) fn validate(tables: &BTreeMap<String, Value>, errors: &mut Errors) ->
             errors.field(field, "must be a table of settings");
         }
     }
-    let drain = drain(&settings, errors);
-    (settings, drain)
+    settings
+}
+
+/// Why a setting is not the user's.
+fn refusal(section: &str, key: &str, functions: Option<&Functions>) -> Option<&'static str> {
+    let key = key.to_ascii_lowercase();
+    let key = key.as_str();
+    match section.to_ascii_lowercase().as_str() {
+        "server" if OPERATOR_KEYS.contains(&key) => Some("is set by the operator: remove it"),
+        "python" if key == "socket" => Some("is set by the operator: remove it"),
+        "python" if functions.is_some() && FUNCTIONS_KEYS.contains(&key) => {
+            Some("is not for functions in a container of their own: remove it, and see spec.functions")
+        }
+        "flexconnect" if key == "functions" && functions.is_some_and(|functions| !functions.modules.is_empty()) => {
+            Some("is said by spec.functions.modules already: remove one of them")
+        }
+        _ => None,
+    }
+}
+
+/// Both as the server sees them: the second goes before the first, setting by setting.
+pub(super) fn merge(first: &Table, second: Option<&Table>) -> Table {
+    let mut merged = first.clone();
+    for (name, value) in second.into_iter().flatten() {
+        let own = merged.iter_mut().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        match (own, value) {
+            (Some((_, toml::Value::Table(own))), toml::Value::Table(table)) => *own = merge(own, Some(table)),
+            (Some((_, own)), value) => *own = value.clone(),
+            (None, value) => {
+                merged.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    merged
+}
+
+/// A setting, however it is written.
+pub(super) fn of_section<'t>(settings: &'t Table, section: &str, key: &str) -> Option<&'t toml::Value> {
+    of_any_case(of_any_case(settings, section)?.as_table()?, key)
 }
 
 fn is_section(name: &str) -> bool {
@@ -87,7 +137,7 @@ fn to_toml(value: &Value, field: &str, errors: &mut Errors) -> Option<toml::Valu
             let integer = number.as_i64().map(toml::Value::Integer);
             let value = integer.or_else(|| number.as_f64().filter(|_| number.is_f64()).map(toml::Value::Float));
             if value.is_none() {
-                errors.field(field, format!("{number} is too large for a number: write it as text"));
+                errors.field(field, "is too large for a number: write it as text");
             }
             value
         }
@@ -110,7 +160,7 @@ fn to_toml(value: &Value, field: &str, errors: &mut Errors) -> Option<toml::Valu
 }
 
 /// The times of a shutdown, in seconds, as the server computes them from the same settings.
-fn drain(settings: &Table, errors: &mut Errors) -> Drain {
+pub(super) fn drain(settings: &Table, errors: &mut Errors) -> Drain {
     let deadline = longest_deadline(settings, errors);
     let ttl = time(settings, "server", "task_result_ttl_sec", 1, errors).unwrap_or(60);
     let lame_duck = time(settings, "server", "lame_duck_sec", 1, errors).unwrap_or(60);
@@ -147,7 +197,7 @@ fn longest_deadline(settings: &Table, errors: &mut Errors) -> u64 {
 
 /// A duration among the settings in whole seconds, rounded up. `per_second` says how many of its units make a second.
 fn time(settings: &Table, section: &str, key: &str, per_second: u64, errors: &mut Errors) -> Option<u64> {
-    let value = of_any_case(of_any_case(settings, section)?.as_table()?, key)?;
+    let value = of_section(settings, section, key)?;
     whole_seconds(value, format!("spec.settings.{section}.{key}"), per_second, errors)
 }
 
@@ -165,7 +215,7 @@ fn whole_seconds(value: &toml::Value, field: String, per_second: u64, errors: &m
     if valid.is_none() {
         errors.field(
             field,
-            format!("must be a whole number from 0 to {}, not {value}", LONGEST * per_second),
+            format!("must be a whole number from 0 to {}", LONGEST * per_second),
         );
     }
     valid

@@ -147,6 +147,76 @@ fn a_good_object_becomes_a_fleet() {
     "settings: {server: {lame_duck_sec: soon}}",
     "lame_duck_sec: must be a whole number"
 )]
+#[case(
+    "server: {image: 'sales:1'}",
+    "server: {}",
+    "spec.functions: set functions, for functions in Python, or server.image"
+)]
+#[case(
+    "server: {image: 'sales:1'}",
+    "functions: {image: a b}",
+    "spec.functions.image: must name an image"
+)]
+#[case(
+    "server: {image: 'sales:1'}",
+    "functions: {image: a, modules: ['sales-report']}",
+    "spec.functions.modules[0]: \"sales-report\" is not the name of a Python module"
+)]
+#[case(
+    "server: {image: 'sales:1'}",
+    "functions: {image: a, config: [config.toml]}",
+    "spec.functions.config[0]: \"config.toml\" is not an absolute path"
+)]
+#[case(
+    "server: {image: 'sales:1'}",
+    "functions: {image: a, workers: 0}",
+    "spec.functions.workers: must be"
+)]
+#[case(
+    "server: {image: 'sales:1'}",
+    "functions: {image: a, code: {}}",
+    "spec.functions.code: set exactly one of code.configMap"
+)]
+#[case(
+    "server: {image: 'sales:1'}",
+    "functions: {image: a, code: {configMap: {name: A}}}",
+    "spec.functions.code.configMap.name: \"A\" is not the name of a ConfigMap"
+)]
+#[case(
+    "server: {image: 'sales:1'}",
+    "functions: {image: a, code: {image: {reference: a, pullPolicy: Now}}}",
+    "spec.functions.code.image.pullPolicy: must be Always"
+)]
+#[case(
+    "server: {image: 'sales:1'}",
+    "functions: {image: a, envFrom: [{}]}",
+    "spec.functions.envFrom[0]: set exactly one of secretRef and configMapRef"
+)]
+#[case(
+    "server: {image: 'sales:1'}",
+    "functions: {image: a, resources: {limits: {memory: 200Mi}}}",
+    "spec.functions.resources.limits.memory: 200Mi is too little for what adds up to 274Mi"
+)]
+#[case(
+    "server: {image: 'sales:1'}",
+    "functions: {image: a}\n  settings: {Python: {Path: [x]}}",
+    "spec.settings.Python.Path: is not for functions in a container of their own"
+)]
+#[case(
+    "server: {image: 'sales:1'}",
+    "functions: {image: a, modules: [b]}\n  settings: {flexconnect: {functions: [c]}}",
+    "spec.settings.flexconnect.functions: is said by spec.functions.modules already"
+)]
+#[case(
+    "replicas: 3",
+    "settings: {python: {socket: /a}}",
+    "spec.settings.python.socket: is set by the operator"
+)]
+#[case(
+    "replicas: 3",
+    "settingsFrom: [{secret: {name: A}}]",
+    "spec.settingsFrom[0].secret.name: \"A\" is not"
+)]
 #[case("id: sales", "id: .sales", "spec.dataSources[0].id: must consist of")]
 #[case(
     "https://acme.example.com",
@@ -232,6 +302,27 @@ fn a_missing_secret_for_the_servers_may_still_appear() {
             .contains("spec.auth.secret: there is no Secret \"mine\""),
         "{refusal}"
     );
+}
+
+#[rstest]
+#[case("other", "there is no Secret \"other\" in the namespace")]
+#[case(
+    "gooddata",
+    "the Secret \"gooddata\", key \"empty\": must end in .toml, .yaml or .json"
+)]
+fn a_secret_of_settings_may_still_become_right(#[case] name: &str, #[case] expected: &str) {
+    let refusal = refusal(&[("replicas: 3", &format!("settingsFrom: [{{secret: {{name: {name}}}}}]"))]);
+    assert!(refusal.fields.is_empty());
+    assert!(refusal.to_string().contains(expected), "{refusal}");
+}
+
+#[test]
+fn times_in_secret_settings_count_too() {
+    let (object, _) = object(&[("replicas: 3", "settingsFrom: [{secret: {name: times}}]")]);
+    let secret =
+        serde_json::json!({"metadata": {"name": "times"}, "data": {"a.toml": "c2VydmVyLmxhbWVfZHVja19zZWMgPSA3"}});
+    let references = std::iter::once(serde_json::from_value(secret).unwrap()).collect::<References>();
+    assert_eq!(validate(&object, &references).unwrap().drain.lame_duck, 7);
 }
 
 #[rstest]

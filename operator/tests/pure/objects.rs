@@ -1,18 +1,30 @@
 //! Random objects: most of them nearly right, as those of people are.
 
+use base64::Engine as _;
 use flexconnect_crds::FlexConnectServer;
 use flexconnect_operator::dereference::References;
 use k8s_openapi::api::core::v1::Secret;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+/// What is in every Secret of the user, and must be nowhere else.
+pub(crate) const HIDDEN: &str = "hunter2-hunter2";
+
 /// The Secrets that the random objects may name.
 pub(crate) fn references() -> References {
     let secret: Secret = serde_json::from_value(json!({
-        "metadata": {"name": "gooddata"}, "data": {"token": "dA==", "bad": "//8="}
+        "metadata": {"name": "gooddata"}, "data": {"token": encode(HIDDEN), "bad": "//8="}
     }))
     .unwrap();
-    std::iter::once(secret).collect()
+    let settings: Secret = serde_json::from_value(json!({
+        "metadata": {"name": "settings"}, "data": {"sales.toml": encode(&format!("sales.password = '{HIDDEN}'"))}
+    }))
+    .unwrap();
+    [secret, settings].into_iter().collect()
+}
+
+fn encode(text: &str) -> String {
+    base64::engine::general_purpose::STANDARD.encode(text)
 }
 
 /// Objects that decode, right or wrong.
@@ -23,21 +35,88 @@ pub(crate) fn objects() -> impl Strategy<Value = FlexConnectServer> {
     let parts = (
         name,
         replicas,
-        image(),
         settings(),
         tls(),
         auth(),
         exposure(),
         sources,
-        env(),
+        server(),
+        functions(),
+        settings_from(),
     );
-    parts.prop_map(|(name, replicas, image, settings, tls, auth, exposure, sources, env)| {
+    parts.prop_map(|parts| {
+        let (name, replicas, settings, tls, auth, exposure, sources, server, functions, settings_from) = parts;
         let spec = json!({
-            "replicas": replicas, "server": {"image": image, "env": env}, "settings": settings, "tls": tls,
+            "replicas": replicas, "server": server, "functions": functions, "settings": settings,
+            "settingsFrom": settings_from, "tls": tls,
             "auth": auth, "exposure": exposure, "dataSources": sources
         });
         let metadata = json!({"name": name, "namespace": "ns", "uid": "u1", "generation": 1});
         serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
+    })
+}
+
+fn server() -> impl Strategy<Value = Value> {
+    let image = prop_oneof![8 => image().prop_map(Value::from), 1 => Just(Value::Null)];
+    let upgrade = prop_oneof![Just("Manual"), Just("WithOperator")];
+    (image, env(), resources(), env_from(), upgrade).prop_map(|(image, env, resources, env_from, upgrade)| {
+        json!({"image": image, "env": env, "resources": resources, "envFrom": env_from, "upgrade": upgrade})
+    })
+}
+
+fn functions() -> impl Strategy<Value = Value> {
+    let module = prop_oneof![24 => "[a-z_]{1,6}(\\.[a-z]{1,6})?", 1 => ".{0,6}"];
+    let config = prop_oneof![24 => "/[a-z]{1,6}", 1 => ".{0,6}"];
+    let workers = prop_oneof![4 => Just(Value::Null), 8 => (1..4_u16).prop_map(Value::from), 1 => Just(json!(0))];
+    let parts = (
+        image(),
+        prop::collection::vec(module, 0..3),
+        code(),
+        prop::collection::vec(config, 0..2),
+        workers,
+        env(),
+        env_from(),
+        resources(),
+    );
+    let functions = parts.prop_map(|(image, modules, code, config, workers, env, env_from, resources)| {
+        json!({
+            "image": image, "modules": modules, "code": code, "config": config, "workers": workers, "env": env,
+            "envFrom": env_from, "resources": resources
+        })
+    });
+    prop_oneof![1 => Just(Value::Null), 1 => functions]
+}
+
+fn code() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        6 => Just(Value::Null),
+        6 => Just(json!({"configMap": {"name": "code"}})),
+        6 => Just(json!({"persistentVolumeClaim": {"claimName": "code"}})),
+        6 => Just(json!({"image": {"reference": "code:1"}})),
+        1 => Just(json!({})),
+    ]
+}
+
+fn resources() -> impl Strategy<Value = Value> {
+    let memory = prop_oneof![8 => "[1-9]Gi", 1 => "[0-9]{2,3}Mi", 1 => "[0-9a-zA-Z]{0,4}"];
+    prop_oneof![1 => Just(Value::Null), 2 => memory.prop_map(|memory| json!({"limits": {"memory": memory}}))]
+}
+
+fn env_from() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        6 => Just(json!([])),
+        6 => Just(json!([{"secretRef": {"name": "gooddata"}}, {"configMapRef": {"name": "b"}, "prefix": "B_"}])),
+        1 => Just(json!([{}])),
+    ]
+}
+
+fn settings_from() -> impl Strategy<Value = Value> {
+    let name = prop_oneof![12 => Just("settings"), 1 => Just("gooddata"), 1 => Just("missing"), 1 => Just("Wrong")];
+    prop::collection::vec(name, 0..2).prop_map(|names| {
+        names
+            .into_iter()
+            .map(|name| json!({"secret": {"name": name}}))
+            .collect()
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use flexconnect_crds::FlexConnectServer;
-use flexconnect_operator::build::{Kept, Objects, Prepared, build};
+use flexconnect_operator::build::{Objects, Prepared, Secrets, build};
 use flexconnect_operator::exposure;
 use flexconnect_operator::fleet::{Tls, ValidatedFleet};
 use flexconnect_operator::names::{Ordinal, is_dns_name, is_label};
@@ -15,7 +15,7 @@ use proptest::strategy::ValueTree as _;
 use serde_json::{Value, json};
 use x509_parser::extensions::GeneralName;
 
-use crate::objects::{objects, references};
+use crate::objects::{HIDDEN, objects, references};
 
 fn now() -> Timestamp {
     "2026-11-21T12:00:00.5Z".parse().unwrap()
@@ -41,9 +41,10 @@ fn fleet(object: &FlexConnectServer) -> Option<ValidatedFleet> {
 
 fn json_of(objects: &Objects<Prepared>) -> Value {
     json!([
-        objects.ca,
-        objects.tls,
-        objects.token,
+        objects.secrets.ca,
+        objects.secrets.tls,
+        objects.secrets.token,
+        objects.secrets.settings,
         objects.config,
         objects.headless_service,
         objects.replica_services,
@@ -85,18 +86,17 @@ proptest! {
     #[test]
     fn a_second_build_changes_nothing(object in objects()) {
         let Some(fleet) = fleet(&object) else { return Ok(()) };
-        let first = build(&fleet, &Kept::default(), 0, now()).unwrap();
+        let first = build(&fleet, &Secrets::default(), 0, now()).unwrap();
         let before = json_of(&first);
-        let kept = Kept { ca: first.ca, tls: first.tls, token: first.token };
-        let second = build(&fleet, &kept, fleet.replicas, now() + 48.hours()).unwrap();
+        let second = build(&fleet, &first.secrets, fleet.replicas, now() + 48.hours()).unwrap();
         prop_assert_eq!(before, json_of(&second));
     }
 
     #[test]
     fn every_address_is_a_name_that_the_certificate_covers(object in objects()) {
         let Some(fleet) = fleet(&object) else { return Ok(()) };
-        let objects = build(&fleet, &Kept::default(), 0, now()).unwrap();
-        let covered = objects.tls.as_ref().map(covered);
+        let objects = build(&fleet, &Secrets::default(), 0, now()).unwrap();
+        let covered = objects.secrets.tls.as_ref().map(covered);
         prop_assert_eq!(covered.is_some(), fleet.tls == Tls::SelfSigned);
         for endpoint in exposure::endpoints(&fleet) {
             prop_assert!(is_dns_name(&endpoint.host), "{}", endpoint.host);
@@ -105,9 +105,24 @@ proptest! {
     }
 
     #[test]
+    fn no_secret_is_in_an_object_that_is_not_one(object in objects()) {
+        let Some(fleet) = fleet(&object) else { return Ok(()) };
+        let Objects { secrets, config, headless_service, replica_services, stateful_set, .. } =
+            build(&fleet, &Secrets::default(), 0, now()).unwrap();
+        let open = json!([config, headless_service, replica_services, stateful_set]).to_string();
+        prop_assert!(!open.contains(HIDDEN));
+        for secret in [secrets.ca, secrets.tls, secrets.token, secrets.settings].into_iter().flatten() {
+            for value in secret.data.unwrap().into_values() {
+                let text = String::from_utf8(value.0).unwrap();
+                prop_assert!(!open.contains(text.trim()), "{}", text);
+            }
+        }
+    }
+
+    #[test]
     fn names_of_children_are_labels_and_differ(object in objects()) {
         let Some(fleet) = fleet(&object) else { return Ok(()) };
-        let objects = json_of(&build(&fleet, &Kept::default(), 0, now()).unwrap());
+        let objects = json_of(&build(&fleet, &Secrets::default(), 0, now()).unwrap());
         let children = objects.as_array().unwrap().iter().flat_map(|child| match child {
             Value::Array(children) => children.clone(),
             child => vec![child.clone()],
@@ -139,7 +154,7 @@ proptest! {
     #[test]
     fn the_configuration_can_be_read_back(object in objects()) {
         let Some(fleet) = fleet(&object) else { return Ok(()) };
-        let objects = build(&fleet, &Kept::default(), 0, now()).unwrap();
+        let objects = build(&fleet, &Secrets::default(), 0, now()).unwrap();
         let text = objects.config.data.unwrap().remove("flexconnect.toml").unwrap();
         let config: toml::Table = text.parse().unwrap();
         prop_assert_eq!(config["server"]["listen_port"].as_integer(), Some(17001));

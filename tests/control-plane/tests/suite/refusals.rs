@@ -37,7 +37,62 @@ fn mistakes() -> Vec<(&'static str, Value, &'static str)> {
         ),
         ("/spec/replicas", json!(-1), "spec.replicas"),
         ("/spec/replicas", json!(1001), "should be less than or equal to 1000"),
-        ("/spec/server", json!({}), "spec.server.image: Required value"),
+        (
+            "/spec/server",
+            json!({}),
+            "set functions, for functions in Python, or server.image, to an image with functions in it",
+        ),
+        ("/spec/functions", json!({}), "spec.functions.image: Required value"),
+        (
+            "/spec/functions",
+            json!({"image": "a b"}),
+            "image must not hold white space",
+        ),
+        (
+            "/spec/functions",
+            json!({"image": "a", "imagePullPolicy": "Maybe"}),
+            "imagePullPolicy must be Always, IfNotPresent or Never",
+        ),
+        (
+            "/spec/functions",
+            json!({"image": "a", "modules": ["a-b"]}),
+            "modules must be names of Python modules, such as sales.report",
+        ),
+        (
+            "/spec/functions",
+            json!({"image": "a", "config": ["a.toml"]}),
+            "config must be absolute paths",
+        ),
+        (
+            "/spec/functions",
+            json!({"image": "a", "workers": 0}),
+            "should be greater than or equal to 1",
+        ),
+        (
+            "/spec/functions",
+            json!({"image": "a", "code": {}}),
+            "set exactly one of code.configMap, code.persistentVolumeClaim and code.image",
+        ),
+        (
+            "/spec/functions",
+            json!({"image": "a", "code": {"configMap": {"name": "a"}, "image": {"reference": "b"}}}),
+            "set exactly one of code.configMap, code.persistentVolumeClaim and code.image",
+        ),
+        (
+            "/spec/functions",
+            json!({"image": "a", "code": {"image": {"reference": "a b"}}}),
+            "reference must not hold white space",
+        ),
+        (
+            "/spec/functions",
+            json!({"image": "a", "code": {"image": {"reference": "a", "pullPolicy": "Now"}}}),
+            "pullPolicy must be Always, IfNotPresent or Never",
+        ),
+        (
+            "/spec/server",
+            json!({"image": "a", "upgrade": "Sometimes"}),
+            "Unsupported value: \"Sometimes\"",
+        ),
         ("/spec/server/image", json!("a b"), "image must not hold white space"),
         (
             "/spec/server/imagePullPolicy",

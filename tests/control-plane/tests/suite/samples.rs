@@ -5,7 +5,7 @@ use flexconnect_control_plane_tests::{World, repository};
 use flexconnect_crds::{FlexConnectServer, Manifest};
 use flexconnect_operator::dereference::References;
 use flexconnect_operator::validate::validate;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams};
 use tokio::process::Command;
@@ -39,6 +39,12 @@ async fn every_sample_is_accepted() -> Result<()> {
             .patch(&server.name_any(), &params, &Patch::Apply(server))
             .await
             .with_context(|| label.clone())?;
+        for map in &manifest.config_maps {
+            world
+                .api::<ConfigMap>()
+                .patch(&map.name_any(), &params, &Patch::Apply(map))
+                .await?;
+        }
         for secret in &manifest.secrets {
             world
                 .api::<Secret>()

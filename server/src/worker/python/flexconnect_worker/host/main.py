@@ -29,8 +29,14 @@ def main(arguments: list[str]) -> NoReturn:
     """Serves until told to end; the exit code is 0 for an end in order."""
     parser = argparse.ArgumentParser("flexconnect_worker host", description=__doc__)
     parser.add_argument("--socket", default=_SOCKET, help="what python.socket of the server says (%(default)s)")
+    parser.add_argument(
+        "--path", action="append", default=[], help="a folder with modules, before those of PYTHONPATH; may be repeated"
+    )
     parser.add_argument("--once", action="store_true", help="end with the server, as its child does")
     options = parser.parse_args(arguments)
+    search = [*options.path, *filter(None, [os.environ.get("PYTHONPATH")])]
+    if search:
+        os.environ["PYTHONPATH"] = os.pathsep.join(search)
     # A terminal's interrupt goes to the server as well, which still has calls to finish.
     ends = {signal.SIGTERM} if options.once else {signal.SIGTERM, signal.SIGINT}
     if options.once:
