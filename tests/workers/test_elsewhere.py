@@ -91,3 +91,24 @@ def test_a_path_that_no_socket_can_have_ends_the_host() -> None:
     ended = _run("host", Path("/", "x" * 120))
     assert ended.returncode == 1
     assert ended.stderr.startswith("the path of a socket has 107 bytes at most, and this one has 121: /x")
+
+
+def test_modules_of_a_volume_go_before_those_of_the_image(tmp_path: Path) -> None:
+    for place in ("volume", "image"):
+        folder = tmp_path / place
+        folder.mkdir()
+        (folder / "shipped.py").write_text(
+            "import os, pyarrow, gooddata_flexconnect\n"
+            "class Shipped(gooddata_flexconnect.FlexConnectFunction):\n"
+            f"    Name = '{place}'\n"
+            "    Schema = pyarrow.schema([])\n"
+            "    def call(self, parameters, columns, headers):\n"
+            "        raise NotImplementedError\n"
+        )
+        (folder / f"only_{place}.py").write_text("")
+    with Server(tmp_path, once=False) as server:
+        server.start_host("--path", str(tmp_path / "volume"), PYTHONPATH=str(tmp_path / "image"))
+        loaded = server.start_worker().load("shipped", "only_volume", "only_image")
+        assert loaded.op == "loaded", loaded
+        assert b'"volume"' in loaded.body
+        assert b'"image"' not in loaded.body

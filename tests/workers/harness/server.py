@@ -187,10 +187,10 @@ class Server:
     ) -> None:
         self.close()
 
-    def start_host(self, **variables: str) -> Inbox:
+    def start_host(self, *options: str, **variables: str) -> Inbox:
         """Starts the host, as the server does, and waits for its first packet."""
         environment = os.environ | {"PYTHONPATH": str(FUNCTIONS)} | variables
-        command = [self.python, "-I", str(PACKAGE), "host", "--socket", str(self.path), *self._options]
+        command = [self.python, "-I", str(PACKAGE), "host", "--socket", str(self.path), *self._options, *options]
         self.process = subprocess.Popen(command, env=environment)
         return self.meet_host()
 

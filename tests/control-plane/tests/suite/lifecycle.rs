@@ -286,7 +286,9 @@ async fn children_that_are_no_longer_built_are_deleted() -> Result<()> {
 #[tokio::test]
 async fn the_pods_meet_the_restricted_profile() -> Result<()> {
     let world = World::new().await?;
-    world.apply(&world.fleet()).await?;
+    let mut fleet = world.fleet();
+    fleet.0["spec"]["functions"] = json!({"image": "mine:1", "code": {"configMap": {"name": "sources"}}});
+    world.apply(&fleet).await?;
     let set = world.object::<StatefulSet>("sales", "a StatefulSet", |_| true).await?;
     let account: ServiceAccount = serde_json::from_value(json!({"metadata": {"name": "default"}}))?;
     world.api().create(&PostParams::default(), &account).await?;
@@ -339,5 +341,51 @@ async fn the_scale_subresource_knows_the_fleet() -> Result<()> {
         world.api::<Service>().list(&ListParams::default()).await?.items.len(),
         5
     );
+    world.end().await
+}
+
+#[tokio::test]
+async fn settings_from_a_secret_reach_the_pods_when_it_is_there() -> Result<()> {
+    let world = World::new().await?;
+    let mut fleet = world.fleet();
+    fleet.0["spec"]["settingsFrom"] = json!([{"secret": {"name": "hidden"}}]);
+    world.apply(&fleet).await?;
+    let message = world.condition("Ready", "False", "ReferenceMissing").await?.message;
+    assert!(
+        message.contains("spec.settingsFrom[0].secret: there is no Secret \"hidden\""),
+        "{message}"
+    );
+
+    world
+        .secret("hidden", "sales.toml", "sales.password = 'hunter2'")
+        .await?;
+    world.object::<StatefulSet>("sales", "a StatefulSet", |_| true).await?;
+    let secret = world.api::<Secret>().get("sales-settings").await?;
+    let text = String::from_utf8(secret.data.unwrap()["settings.toml"].0.clone())?;
+    assert_eq!(text, "[sales]\npassword = \"hunter2\"\n");
+
+    fleet.0["spec"]["settingsFrom"] = json!([]);
+    world.apply(&fleet).await?;
+    let secrets = world.api::<Secret>();
+    eventually(
+        "the Secret is gone",
+        async || Ok(secrets.get_opt("sales-settings").await?.map(|secret| secret.name_any())),
+        Option::is_none,
+    )
+    .await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_fleet_keeps_the_image_that_its_operator_gave_it() -> Result<()> {
+    let world = World::new().await?;
+    let mut fleet = world.fleet();
+    fleet.0["spec"]["server"] = json!({});
+    fleet.0["spec"]["functions"] = json!({"image": "mine:1"});
+    let object = world.apply_and_register(&fleet).await?;
+    let image = object.status.unwrap().server_image;
+    assert_eq!(image.as_deref(), Some(flexconnect_operator::dereference::SERVER_IMAGE));
+    let set = world.api::<StatefulSet>().get("sales").await?;
+    assert_eq!(set.spec.unwrap().template.spec.unwrap().containers[0].image, image);
     world.end().await
 }
