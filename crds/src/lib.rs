@@ -22,7 +22,7 @@ pub use manifest::{Manifest, ManifestError};
 pub use security::{Auth, Disabled, Generated, NoAuth, SelfSigned, Tls};
 pub use server::{LocalReference, ServerContainer, SettingsSource, Upgrade};
 pub use spec::{FlexConnectServer, FlexConnectServerSpec};
-pub use status::{DataSourceStatus, EndpointStatus, FlexConnectServerStatus};
+pub use status::{DataSourceStatus, EndpointStatus, FlexConnectServerStatus, FunctionStatus};
 
 /// The finalizer that keeps an object until its data sources are dealt with.
 pub const FINALIZER: &str = "flexconnect.dev/data-sources";

@@ -39,6 +39,12 @@ pub struct FlexConnectServerStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["replica".into()]))]
     pub endpoints: Vec<EndpointStatus>,
 
+    /// The functions that the fleet serves, as its replicas list them; the first ones, where they are many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub functions: Vec<FunctionStatus>,
+
     /// The data sources in GoodData.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
@@ -58,6 +64,23 @@ pub struct EndpointStatus {
 
     /// Whether the replica is ready to answer calls.
     pub ready: bool,
+}
+
+/// A function that the fleet serves.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct FunctionStatus {
+    /// The name of the function.
+    pub name: String,
+
+    /// The names of its columns, the first 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub columns: Vec<String>,
+
+    /// What its metadata say that it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
 }
 
 /// One data source in GoodData.

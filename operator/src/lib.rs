@@ -1,6 +1,7 @@
 //! The operator of FlexConnect for Kubernetes: one object in, a fleet of servers and its registration with GoodData out.
 
 pub mod apply;
+pub mod ask;
 pub mod build;
 pub mod cli;
 pub mod controller;

@@ -27,6 +27,8 @@ pub enum Reason {
     NothingToRegister,
     /// The replicas were never all ready.
     WaitingForReplicas,
+    /// A replica does not answer as GoodData would need it.
+    ReplicaUnfit,
     /// A Secret with credentials of GoodData is missing or cannot be used.
     CredentialsMissing,
     /// GoodData does not, or cannot, do what it is asked.
@@ -60,6 +62,7 @@ impl Reason {
             Self::Registered => "Registered",
             Self::NothingToRegister => "NothingToRegister",
             Self::WaitingForReplicas => "WaitingForReplicas",
+            Self::ReplicaUnfit => "ReplicaUnfit",
             Self::CredentialsMissing => "CredentialsMissing",
             Self::Registration(reason) => reason.as_str(),
             Self::DataSourceChanged => "DataSourceChanged",

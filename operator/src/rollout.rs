@@ -1,6 +1,8 @@
 //! When a replica may join the data sources, and when it may go. Pure.
 //!
-//! A replica joins when it is ready, and leaves only after no data source names it any more.
+//! A replica joins when all are ready and it answers as expected, and leaves only after no data source names it any more.
+
+use std::collections::BTreeSet;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 
@@ -38,17 +40,39 @@ pub fn replicas_now<'a>(
     }
 }
 
-/// The replicas that a data source may name: those that it names already, and all once every replica is ready.
+/// The replicas that a data source may name: those that it names already, and those that answered as expected.
 #[must_use]
-pub fn registrable(fleet: &ValidatedFleet, live: Option<&StatefulSet>, registered_url: Option<&str>) -> Vec<Endpoint> {
-    let every_replica_is_ready = live.is_some_and(|set| is_settled(set, fleet.replicas));
-    let is_registered = |endpoint: &Endpoint| {
-        let url = endpoint.url();
-        registered_url.is_some_and(|urls| urls.split(URL_SEPARATOR).any(|registered| registered == url))
-    };
+pub fn registrable(
+    fleet: &ValidatedFleet,
+    answered: &BTreeSet<Ordinal>,
+    registered_url: Option<&str>,
+) -> Vec<Endpoint> {
     let mut endpoints = exposure::endpoints(fleet);
-    endpoints.retain(|endpoint| every_replica_is_ready || is_registered(endpoint));
+    endpoints.retain(|endpoint| answered.contains(&endpoint.ordinal) || is_registered(endpoint, registered_url));
     endpoints
+}
+
+/// The replicas that want to join: none before every replica is ready, then those that some data source does not name.
+#[must_use]
+pub fn newcomers<'a>(
+    fleet: &ValidatedFleet,
+    set: &StatefulSet,
+    registered_urls: impl IntoIterator<Item = Option<&'a str>>,
+) -> BTreeSet<Ordinal> {
+    if !is_settled(set, fleet.replicas) {
+        return BTreeSet::new();
+    }
+    let endpoints = exposure::endpoints(fleet);
+    let missing = |urls| {
+        let missing = endpoints.iter().filter(move |endpoint| !is_registered(endpoint, urls));
+        missing.map(|endpoint| endpoint.ordinal)
+    };
+    registered_urls.into_iter().flat_map(missing).collect()
+}
+
+fn is_registered(endpoint: &Endpoint, registered_url: Option<&str>) -> bool {
+    let url = endpoint.url();
+    registered_url.is_some_and(|urls| urls.split(URL_SEPARATOR).any(|registered| registered == url))
 }
 
 /// How many of the wanted replicas are ready.
@@ -132,19 +156,31 @@ mod tests {
     }
 
     #[rstest]
-    #[case::nothing_runs(None, 0, 0)]
-    #[case::some_never_were_ready(Some(set(3, 2, 2)), 0, 0)]
-    #[case::all_are_ready(Some(set(3, 3, 2)), 0, 3)]
-    #[case::all_were_ready_before_the_change(Some(set(3, 3, 1)), 0, 0)]
-    #[case::one_is_down_and_stays_named(Some(set(3, 2, 2)), 3, 3)]
-    #[case::a_new_one_is_not_ready_yet(Some(set(3, 2, 2)), 2, 2)]
-    #[case::one_too_many_is_named(Some(set(5, 4, 2)), 5, 3)]
-    fn a_replica_joins_when_it_is_ready(
-        #[case] live: Option<StatefulSet>,
+    #[case::some_never_were_ready(set(3, 2, 2), 0, &[])]
+    #[case::all_are_ready(set(3, 3, 2), 0, &[0, 1, 2])]
+    #[case::all_were_ready_before_the_change(set(3, 3, 1), 0, &[])]
+    #[case::a_new_one_is_not_ready_yet(set(3, 2, 2), 2, &[])]
+    #[case::a_new_one_is_ready(set(3, 3, 2), 2, &[2])]
+    #[case::all_are_named(set(3, 3, 2), 3, &[])]
+    fn replicas_want_to_join_once_all_are_ready(
+        #[case] live: StatefulSet,
         #[case] named: u16,
-        #[case] expected: usize,
+        #[case] expected: &[u16],
     ) {
+        let (all, named) = (url(0..3), url(0..named));
+        let newcomers = newcomers(&fleet(3), &live, [Some(all.as_str()), Some(named.as_str())]);
+        assert_eq!(newcomers, expected.iter().copied().map(Ordinal).collect());
+    }
+
+    #[rstest]
+    #[case::nobody_answered(&[], 0, 0)]
+    #[case::one_does_not_answer_as_expected(&[0, 2], 0, 2)]
+    #[case::one_is_down_and_stays_named(&[], 3, 3)]
+    #[case::a_new_one_answered(&[2], 2, 3)]
+    #[case::one_too_many_is_named(&[], 5, 3)]
+    fn a_replica_joins_when_it_answers(#[case] answered: &[u16], #[case] named: u16, #[case] expected: usize) {
+        let answered = answered.iter().copied().map(Ordinal).collect();
         let named = url(0..named);
-        assert_eq!(registrable(&fleet(3), live.as_ref(), Some(&named)).len(), expected);
+        assert_eq!(registrable(&fleet(3), &answered, Some(&named)).len(), expected);
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kube::Client;
 
+use super::asking::Asked;
 use crate::dereference::SERVER_IMAGE;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::events::Events;
@@ -47,6 +48,7 @@ pub struct Context {
     pub server_image: String,
     pub(super) backoff: Backoff,
     pub(super) events: Events,
+    pub(super) asked: Asked,
 }
 
 impl Context {
@@ -60,6 +62,7 @@ impl Context {
             patience,
             server_image: SERVER_IMAGE.to_owned(),
             backoff: Backoff::default(),
+            asked: Asked::default(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! a status that it has written itself since.
 
 mod announce;
+mod asking;
 mod context;
 mod error;
 mod finalize;
@@ -110,6 +111,7 @@ async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Actio
         Ok(Some(object)) => object,
         Ok(None) => {
             context.backoff.succeeded(&key);
+            context.asked.forget(watched.as_ref());
             return Ok(Action::await_change());
         }
         Err(source) => return Err(PassError::Read(Box::new(source))),
@@ -130,6 +132,7 @@ async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Actio
         }
         Outcome::Gone => {
             context.backoff.succeeded(&key);
+            context.asked.forget(watched.as_ref());
             Action::await_change()
         }
         Outcome::Unsettled(class) => Action::requeue(context.backoff.failed(&key, class)),

@@ -1,21 +1,21 @@
 //! One pass over an object: dereference, validate, build, apply, register, status.
 
-use flexconnect_crds::{DataSourceStatus, FlexConnectServer, FlexConnectServerStatus};
+use flexconnect_crds::{DataSourceStatus, FlexConnectServer};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 
 use super::announce::write_status;
+use super::asking::Round;
 use super::register::{self, Registration};
 use super::{Context, Outcome, PassError, finalize};
 use crate::apply::{Applier, ApplyError};
-use crate::build::{self, Applied, Objects};
-use crate::dereference::{observe, read_references, ready_replicas};
+use crate::build;
+use crate::dereference::{observe, read_pods, read_references};
 use crate::fleet::ValidatedFleet;
-use crate::names::Ordinal;
 use crate::reason::Reason;
 use crate::registration::Class;
 use crate::rollout;
-use crate::status::{self, Finding, READY, SourceStatus};
+use crate::status::{self, Finding, Findings, READY};
 use crate::validate::{Invalid, validate};
 
 /// One pass. What keeps the object from becoming a fleet is told in its status.
@@ -43,14 +43,27 @@ pub(super) async fn pass(object: &FlexConnectServer, context: &Context) -> Resul
         Err(error) => return Err(tell(object, error, context).await),
     };
 
-    let mut registration = register::register(object, &fleet, &applied, context).await;
     let mut set = applied.stateful_set.clone();
+    let round = Round::of(object, &fleet, &set, context);
+    let is_settled = fleet.replicas == 0 || rollout::is_settled(&set, fleet.replicas);
+    // The pods tell which replicas are ready, and where those are that have to be asked.
+    let pods = if is_settled && round.is_empty() {
+        Vec::new()
+    } else {
+        read_pods(&context.client, &fleet).await.map_err(read)?
+    };
+    let answers = round.ask(object, &fleet, &applied, &pods, context).await;
+    let mut registration = register::register(object, &fleet, &applied, &answers, context).await;
     if replicas != fleet.replicas && may_scale_in(&fleet, &set, &registration) {
         set = writer.stateful_set(wanted, Some(&set)).await?;
     }
-    let status = fleet_status(object, &fleet, &applied, &set, &registration, context)
-        .await
-        .map_err(read)?;
+    let findings = Findings {
+        set: &set,
+        pods: &pods,
+        functions: answers.functions.as_deref(),
+        sources: &registration.sources,
+    };
+    let status = status::of_fleet(object, &fleet, &findings, Timestamp::now());
     write_status(object, &status, context).await?;
     for (tone, reason, note) in registration.news.drain(..) {
         context.events.publish(object, tone, reason, &note).await;
@@ -82,34 +95,6 @@ fn recorded_urls(object: &FlexConnectServer) -> impl Iterator<Item = &str> {
 fn may_scale_in(fleet: &ValidatedFleet, set: &StatefulSet, registration: &Registration) -> bool {
     let records = registration.sources.iter().filter_map(|source| source.record.as_ref());
     rollout::replicas_now(fleet, Some(set), records.map(|record| record.url.as_str())) == fleet.replicas
-}
-
-/// The status of a fleet. The pods are asked only while some replicas are not ready.
-async fn fleet_status(
-    object: &FlexConnectServer,
-    fleet: &ValidatedFleet,
-    applied: &Objects<Applied>,
-    set: &StatefulSet,
-    registration: &Registration,
-    context: &Context,
-) -> kube::Result<FlexConnectServerStatus> {
-    let sources: &[SourceStatus] = &registration.sources;
-    let ready: Vec<Ordinal> = if fleet.replicas == 0 || rollout::is_settled(set, fleet.replicas) {
-        Vec::new()
-    } else {
-        let selector = applied
-            .stateful_set
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.selector.match_labels.as_ref());
-        let selector = selector
-            .into_iter()
-            .flatten()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect::<Vec<_>>();
-        ready_replicas(&context.client, fleet.namespace.as_str(), &selector.join(",")).await?
-    };
-    Ok(status::of_fleet(object, fleet, set, &ready, sources, Timestamp::now()))
 }
 
 /// Tells what is wrong with the object. The fleet stays as it is.

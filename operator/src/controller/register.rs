@@ -7,6 +7,7 @@ use futures::future::join_all;
 use kube::ResourceExt as _;
 
 use super::Context;
+use super::asking::Answers;
 use crate::build::{Applied, Credentials, Objects, desired};
 use crate::fleet::{DataSource, ValidatedFleet};
 use crate::reason::Reason;
@@ -38,12 +39,13 @@ pub(super) async fn register(
     object: &FlexConnectServer,
     fleet: &ValidatedFleet,
     applied: &Objects<Applied>,
+    answers: &Answers,
     context: &Context,
 ) -> Registration {
     let passes = fleet
         .data_sources
         .iter()
-        .map(|source| one(object, fleet, source, applied, context));
+        .map(|source| one(object, fleet, source, applied, answers, context));
     let mut registration = Registration {
         news: released(object),
         ..Registration::default()
@@ -97,6 +99,7 @@ async fn one(
     fleet: &ValidatedFleet,
     source: &DataSource,
     applied: &Objects<Applied>,
+    answers: &Answers,
     context: &Context,
 ) -> Outcome {
     let before = status::record(object, &source.endpoint, &source.id);
@@ -123,7 +126,11 @@ async fn one(
         Err(message) => return trouble(Reason::CredentialsMissing, message.clone(), Some(Class::Blocked)),
     };
     let registered_url = before.as_ref().map(|record| record.url.as_str());
-    let endpoints = rollout::registrable(fleet, Some(&applied.stateful_set), registered_url);
+    let endpoints = rollout::registrable(fleet, &answers.fit, registered_url);
+    let unfit = answers.complaint().map(|text| (Reason::ReplicaUnfit, text));
+    if let (true, Some((reason, text))) = (endpoints.is_empty(), &unfit) {
+        return trouble(*reason, text.clone(), Some(Class::Transient));
+    }
     if endpoints.is_empty() {
         let text = "the replicas have to be ready first".to_owned();
         // The watch of the StatefulSet tells when they are.
@@ -162,7 +169,8 @@ async fn one(
             outcome(Some(record), Some((reason, text)), Some(Class::Transient), writes)
         }
         Ok((record, writes, TestOutcome::NotTested | TestOutcome::Succeeded | TestOutcome::Unknown { .. })) => {
-            outcome(Some(record), None, None, writes)
+            let class = unfit.as_ref().map(|_| Class::Transient);
+            outcome(Some(record), unfit, class, writes)
         }
         Err(error) => {
             if let Some(time) = error.retry_after().filter(|time| *time > Duration::ZERO) {

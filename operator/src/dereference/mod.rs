@@ -3,6 +3,7 @@
 mod references;
 
 use std::fmt;
+use std::net::IpAddr;
 
 use flexconnect_crds::FlexConnectServer;
 use futures::{StreamExt as _, TryStreamExt as _, future, stream};
@@ -12,7 +13,8 @@ use kube::api::ListParams;
 use kube::{Api, Client, Resource, ResourceExt as _};
 pub use references::{References, SERVER_IMAGE, named_secrets};
 
-use crate::build::{APPLICATION, INSTANCE_LABEL, MANAGED_BY_LABEL, NAME_LABEL, OPERATOR, Secrets};
+use crate::build::{APPLICATION, INSTANCE_LABEL, MANAGED_BY_LABEL, NAME_LABEL, OPERATOR, Secrets, selector};
+use crate::fleet::ValidatedFleet;
 use crate::names::{FleetName, Ordinal};
 
 /// How many requests of one pass are on their way at the same time.
@@ -148,19 +150,37 @@ pub async fn observe(client: &Client, object: &FlexConnectServer) -> kube::Resul
     })
 }
 
-/// Reads which replicas are ready.
+/// The pod of a replica.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaPod {
+    /// Which replica it is.
+    pub ordinal: Ordinal,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// Where it is reached inside the cluster, once that is known.
+    pub address: Option<IpAddr>,
+}
+
+/// Reads the pods of a fleet.
 ///
 /// # Errors
 /// When the API server does not answer, or forbids it.
-pub async fn ready_replicas(client: &Client, namespace: &str, selector: &str) -> kube::Result<Vec<Ordinal>> {
-    let pods = Api::<Pod>::namespaced(client.clone(), namespace);
-    let pods = pods.list(&ListParams::default().labels(selector)).await?;
-    Ok(pods
-        .items
-        .iter()
-        .filter(|pod| is_ready(pod))
-        .filter_map(ordinal)
-        .collect())
+pub async fn read_pods(client: &Client, fleet: &ValidatedFleet) -> kube::Result<Vec<ReplicaPod>> {
+    let pods = Api::<Pod>::namespaced(client.clone(), fleet.namespace.as_str());
+    let labels = selector(fleet);
+    let labels = labels.iter().map(|(key, value)| format!("{key}={value}"));
+    let labels = labels.collect::<Vec<_>>().join(",");
+    let pods = pods.list(&ListParams::default().labels(&labels)).await?;
+    Ok(pods.items.iter().filter_map(replica_pod).collect())
+}
+
+fn replica_pod(pod: &Pod) -> Option<ReplicaPod> {
+    let address = pod.status.as_ref().and_then(|status| status.pod_ip.as_ref());
+    Some(ReplicaPod {
+        ordinal: ordinal(pod)?,
+        ready: is_ready(pod),
+        address: address.and_then(|address| address.parse().ok()),
+    })
 }
 
 fn is_ready(pod: &Pod) -> bool {

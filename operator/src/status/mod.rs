@@ -3,7 +3,7 @@
 
 mod conditions;
 
-use flexconnect_crds::{DataSourceStatus, EndpointStatus, FlexConnectServer, FlexConnectServerStatus};
+use flexconnect_crds::{DataSourceStatus, EndpointStatus, FlexConnectServer, FlexConnectServerStatus, FunctionStatus};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::api::{Patch, PatchParams};
@@ -11,10 +11,11 @@ use kube::{Api, Client, Resource as _, ResourceExt as _};
 use serde_json::json;
 
 pub use self::conditions::{Finding, READY, REGISTERED, find};
+use crate::ask::Function;
 use crate::build::selector;
+use crate::dereference::ReplicaPod;
 use crate::exposure;
 use crate::fleet::ValidatedFleet;
-use crate::names::Ordinal;
 use crate::reason::Reason;
 use crate::registration::Record;
 use crate::rollout;
@@ -35,22 +36,41 @@ pub struct SourceStatus {
     pub trouble: Option<(Reason, String)>,
 }
 
+/// What a pass found out.
+#[derive(Clone, Copy, Debug)]
+pub struct Findings<'a> {
+    /// The `StatefulSet`, as the API server has it.
+    pub set: &'a StatefulSet,
+    /// The pods; they need not be known when every replica is ready.
+    pub pods: &'a [ReplicaPod],
+    /// What the fleet serves; None: as the last pass found it.
+    pub functions: Option<&'a [Function]>,
+    /// The data sources.
+    pub sources: &'a [SourceStatus],
+}
+
 /// The status of a fleet whose objects were applied.
 #[must_use]
 pub fn of_fleet(
     object: &FlexConnectServer,
     fleet: &ValidatedFleet,
-    set: &StatefulSet,
-    ready: &[Ordinal],
-    sources: &[SourceStatus],
+    findings: &Findings<'_>,
     now: Timestamp,
 ) -> FlexConnectServerStatus {
+    let Findings {
+        set,
+        pods,
+        functions,
+        sources,
+    } = *findings;
     let all_ready = rollout::is_settled(set, fleet.replicas);
+    let is_ready = |ordinal| pods.iter().any(|pod| pod.ordinal == ordinal && pod.ready);
     let endpoint = |endpoint: exposure::Endpoint| EndpointStatus {
         replica: endpoint.ordinal.0.into(),
         url: endpoint.url(),
-        ready: all_ready || ready.contains(&endpoint.ordinal),
+        ready: all_ready || is_ready(endpoint.ordinal),
     };
+    let known = object.status.iter().flat_map(|status| status.functions.clone());
     let selector = selector(fleet)
         .iter()
         .map(|(key, value)| format!("{key}={value}"))
@@ -64,6 +84,7 @@ pub fn of_fleet(
         server_image: Some(fleet.container.image.clone()),
         conditions: conditions::update(object, &findings, now),
         endpoints: exposure::endpoints(fleet).into_iter().map(endpoint).collect(),
+        functions: functions.map_or_else(|| known.collect(), |functions| functions.iter().map(function).collect()),
         data_sources: sources.iter().map(data_source).collect(),
     }
 }
@@ -126,6 +147,14 @@ fn registration(sources: &[SourceStatus]) -> Finding {
             Reason::Registered,
             format!("{} of {0} registered", sources.len()),
         ),
+    }
+}
+
+fn function(function: &Function) -> FunctionStatus {
+    FunctionStatus {
+        name: function.name.clone(),
+        columns: function.columns.clone(),
+        description: function.description.clone(),
     }
 }
 

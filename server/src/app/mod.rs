@@ -141,9 +141,10 @@ impl Server {
         announce::announce(&server, address, &location);
 
         let calls = Calls::default();
+        let told: flight::Location = Arc::new(move || advertised.location());
         let context = ServerContext::new(Offered {
             tables: Tables::new(tables.clone()),
-            location: Arc::new(move || advertised.location()),
+            location: Arc::clone(&told),
             tasks: tasks.clone(),
             health: health.clone(),
             metrics: metrics.clone(),
@@ -164,6 +165,7 @@ impl Server {
                 phases.clone(),
                 authenticator,
                 metrics.clone(),
+                told,
             ),
         };
         let [flight_pulse, tasks_pulse] = pulses;

@@ -31,7 +31,7 @@ pub(crate) use fork::Fork;
 pub(crate) use health::{SERVICE as HEALTH, service as health};
 pub use methods::{Answers, FlightMethods, Uploads};
 pub(crate) use rpc::{Dispatcher, Serving};
-pub(crate) use server::Offered;
 pub use server::ServerContext;
+pub(crate) use server::{Location, Offered};
 pub(crate) use unreadable::error as unreadable;
 pub use upload::{Upload, send};

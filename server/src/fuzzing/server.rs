@@ -211,7 +211,13 @@ impl World {
         Fork {
             prefix: flight::HEALTH,
             matching: Some(flight::health(self.health.clone(), self.phases.clone())),
-            others: net::stack::stack(flight, self.phases.clone(), authenticator, self.metrics.clone()),
+            others: net::stack::stack(
+                flight,
+                self.phases.clone(),
+                authenticator,
+                self.metrics.clone(),
+                Arc::new(String::new),
+            ),
         }
     }
 }

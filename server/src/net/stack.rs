@@ -18,6 +18,7 @@ use super::names::PeerName;
 use crate::auth::Authenticator;
 use crate::drain::Phase;
 use crate::error::FlightError;
+use crate::flight::Location;
 use crate::telemetry::{self, Metrics};
 
 /// Compressions that requests may use, named in successful answers.
@@ -32,12 +33,19 @@ const OF_CALLS_IN_PROGRESS: [&str; 4] = [
     "/arrow.flight.protocol.FlightService/DoAction",
 ];
 
+/// Whoever asks what there is, is told where it is: an operator compares it with what clients were told.
+const LIST_FLIGHTS: &str = "/arrow.flight.protocol.FlightService/ListFlights";
+
+/// The header of that answer.
+const LOCATION: &str = "x-flexconnect-location";
+
 /// Puts what every call passes before the Flight service.
 pub(crate) fn stack<S, B>(
     service: S,
     phase: watch::Receiver<Phase>,
     authenticator: Authenticator,
     metrics: Metrics,
+    location: Location,
 ) -> impl Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
 where
     S: Service<Request<B>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
@@ -49,6 +57,7 @@ where
             phase,
             authenticator,
             metrics,
+            location,
         }),
         service,
     }
@@ -92,6 +101,7 @@ struct Gate {
     phase: watch::Receiver<Phase>,
     authenticator: Authenticator,
     metrics: Metrics,
+    location: Location,
 }
 
 impl Gate {
@@ -106,10 +116,25 @@ impl Gate {
             *response.status_mut() = status;
             return Ok(response);
         }
+        let is_listing = call.uri.path() == LIST_FLIGHTS;
         match self.admit(&mut call).await {
-            Ok(()) => service.call(Request::from_parts(call, body)).await.map(name_encodings),
+            Ok(()) => {
+                let response = name_encodings(service.call(Request::from_parts(call, body)).await?);
+                Ok(if is_listing {
+                    self.name_location(response)
+                } else {
+                    response
+                })
+            }
             Err(error) => Ok(answer(error)),
         }
+    }
+
+    fn name_location(&self, mut response: Response<Body>) -> Response<Body> {
+        if let Ok(location) = HeaderValue::try_from((self.location)()) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        response
     }
 
     /// Refuses calls while the server starts, new ones while it ends, and those without a good token. The service is told

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::kubelet::Kubelet;
 use crate::{Cluster, eventually};
 
 /// The name of the fleet in every test; namespaces keep them apart.
@@ -42,6 +43,7 @@ pub struct World {
     writes: Arc<AtomicU64>,
     shutdown: CancellationToken,
     operator: Option<JoinHandle<()>>,
+    kubelet: Kubelet,
 }
 
 /// A fleet to create, as JSON that a test may change.
@@ -73,6 +75,7 @@ impl World {
         let context = Arc::new(Context::new(client, Scope::Namespace(namespace.clone()), PATIENCE));
         let operator = tokio::spawn(controller::run(context, Ready::default(), shutdown.clone()));
         let admin = cluster.admin;
+        let kubelet = Kubelet::new(admin.clone(), namespace.clone());
         let world = Self {
             admin,
             namespace,
@@ -80,6 +83,7 @@ impl World {
             writes,
             shutdown,
             operator: Some(operator),
+            kubelet,
         };
         world.secret("gooddata", "token", "sandbox-token").await?;
         Ok(world)
@@ -160,12 +164,18 @@ impl World {
         Ok(self.api().get(NAME).await?)
     }
 
-    /// Does what the `StatefulSet` controller and the kubelets would do: every wanted replica runs and is ready.
+    /// Does what the `StatefulSet` controller and the kubelets would do: every wanted replica runs and is ready, those of
+    /// an older template anew.
     ///
     /// # Errors
     /// When there is no `StatefulSet` in time.
     pub async fn make_ready(&self) -> Result<StatefulSet> {
         self.make_ready_but(0).await
+    }
+
+    /// The next [`make_ready`](Self::make_ready) gives the pod of a replica an address at which nobody listens.
+    pub fn misplace(&self, ordinal: i32) {
+        self.kubelet.misplace(ordinal);
     }
 
     /// As [`make_ready`](Self::make_ready), with some replicas that run and are not ready.
@@ -177,6 +187,7 @@ impl World {
         let set = eventually("a StatefulSet", async || Ok(sets.get_opt(NAME).await?), Option::is_some).await?;
         let set = set.context("there is a StatefulSet")?;
         let replicas = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or_default();
+        self.kubelet.run(NAME, &set, unready).await?;
         let status = json!({"status": {
             "observedGeneration": set.metadata.generation,
             "replicas": replicas,

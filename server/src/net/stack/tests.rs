@@ -8,9 +8,12 @@ use crate::config::TokenHeader;
 
 const GET_FLIGHT_INFO: &str = OF_CALLS_IN_PROGRESS[0];
 const DO_GET: &str = OF_CALLS_IN_PROGRESS[1];
-const LIST_FLIGHTS: &str = "/arrow.flight.protocol.FlightService/ListFlights";
 const HANDSHAKE: &str = "/arrow.flight.protocol.FlightService/Handshake";
 const UNKNOWN: &str = "/arrow.flight.protocol.FlightService/Unknown";
+
+fn location() -> Location {
+    Arc::new(|| "grpc://a:1".to_owned())
+}
 
 fn tokens() -> Authenticator {
     Authenticator::asking(EnumeratedTokens::new(&["good".into()]), TokenHeader::Bearer)
@@ -23,7 +26,7 @@ async fn call(phase: Phase, path: &str, token: Option<&str>) -> Response<Body> {
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    stack(service, phase, tokens(), Metrics::new())
+    stack(service, phase, tokens(), Metrics::new(), location())
         .oneshot(request.body(()).unwrap())
         .await
         .unwrap()
@@ -67,6 +70,21 @@ async fn availability_comes_before_authentication() {
     );
 }
 
+#[rstest]
+#[case::a_caller(LIST_FLIGHTS, "good", Some("grpc://a:1"))]
+#[case::another_method(GET_FLIGHT_INFO, "good", None)]
+#[case::a_stranger(LIST_FLIGHTS, "bad", None)]
+#[tokio::test]
+async fn who_lists_functions_is_told_where_they_are(
+    #[case] path: &str,
+    #[case] token: &str,
+    #[case] expected: Option<&str>,
+) {
+    let answer = call(Phase::Serving, path, Some(token)).await;
+    let told = answer.headers().get(LOCATION).map(|value| value.to_str().unwrap());
+    assert_eq!(told, expected);
+}
+
 #[tokio::test]
 async fn successful_answers_name_the_encodings() {
     let answer = call(Phase::Serving, LIST_FLIGHTS, Some("good")).await;
@@ -100,7 +118,7 @@ async fn only_grpc_is_a_call(
     if let Some(content_type) = content_type {
         request = request.header("content-type", content_type);
     }
-    let stack = stack(service, phase, tokens(), Metrics::new());
+    let stack = stack(service, phase, tokens(), Metrics::new(), location());
     let response = stack.oneshot(request.body(()).unwrap()).await.unwrap();
     assert_eq!(response.status(), refused.unwrap_or(StatusCode::OK));
     let expected = refused.map_or(Code::Ok, |_| Code::InvalidArgument);
@@ -122,7 +140,7 @@ async fn the_service_sees_who_calls_and_no_credentials() {
         .header("authorization", "Bearer good")
         .header("proxy-authorization", "Basic c2VjcmV0")
         .header("x-other", "kept");
-    let stack = stack(service, phase, tokens(), Metrics::new());
+    let stack = stack(service, phase, tokens(), Metrics::new(), location());
     let response = stack.oneshot(request.body(()).unwrap()).await.unwrap();
     assert_eq!(code(&response), Code::Ok);
 }

@@ -6,4 +6,5 @@ mod gooddata;
 mod lifecycle;
 mod ownership;
 mod refusals;
+mod replicas;
 mod samples;
