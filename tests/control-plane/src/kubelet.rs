@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use flexconnect_operator::build::CONFIG_KEY;
 use flexconnect_server::arrow::array::{RecordBatch, StringArray};
 use flexconnect_server::arrow::datatypes::{DataType, Field, Schema};
 use flexconnect_server::config::{Inputs, load};
@@ -208,6 +209,17 @@ fn inside(root: &Path, text: &str) -> String {
     text.replace("/etc/flexconnect/", &format!("{}/etc/flexconnect/", root.display()))
 }
 
+/// The configuration without the functions of another container: the servers here have a function of their own.
+fn without_host(name: &str, text: &str) -> String {
+    match text.parse::<toml::Table>() {
+        Ok(mut settings) if name == CONFIG_KEY => {
+            settings.remove("python");
+            settings.to_string()
+        }
+        _ => text.to_owned(),
+    }
+}
+
 fn server(template: &PodTemplateSpec) -> Option<&Container> {
     let containers = &template.spec.as_ref()?.containers;
     containers.iter().find(|container| container.name == "server")
@@ -234,7 +246,7 @@ impl Mounted {
             for (name, content) in files {
                 let path = directory.join(&name);
                 let content = match std::str::from_utf8(&content) {
-                    Ok(text) => inside(root, text).into_bytes(),
+                    Ok(text) => inside(root, &without_host(&name, text)).into_bytes(),
                     Err(_) => content,
                 };
                 if fs::read(&path).ok().as_deref() != Some(&content) {
