@@ -10,7 +10,7 @@ use crate::LocalReference;
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Functions {
-    /// The image with CPython 3.10 to 3.14, pyarrow, gooddata-flexconnect and whatever the functions need; nothing of the
+    /// The image with `CPython` 3.10 to 3.14, pyarrow, gooddata-flexconnect and whatever the functions need; nothing of the
     /// server. It runs as user 1000; where its files belong to another one, say so in `podTemplate`.
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new("self.matches('^[^ \\\\t\\\\n]+$')").message("image must not hold white space"))]
@@ -51,7 +51,7 @@ pub struct Functions {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub env: Vec<EnvVar>,
 
-    /// Secrets and ConfigMaps, all of whose keys become environment variables of the functions.
+    /// Secrets and `ConfigMaps`, all of whose keys become environment variables of the functions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub env_from: Vec<EnvFromSource>,
@@ -70,7 +70,7 @@ pub struct Functions {
         .message("set exactly one of code.configMap, code.persistentVolumeClaim and code.image")
 )]
 pub struct Code {
-    /// A ConfigMap whose keys are files: `sales.py`. Functions follow its changes without a restart.
+    /// A `ConfigMap` whose keys are files: `sales.py`. Functions follow its changes without a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_map: Option<LocalReference>,
 

@@ -37,7 +37,7 @@ pub struct ServerContainer {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub env: Vec<EnvVar>,
 
-    /// Secrets and ConfigMaps, all of whose keys become environment variables of the container. Those that begin with
+    /// Secrets and `ConfigMaps`, all of whose keys become environment variables of the container. Those that begin with
     /// `GOODDATA_FLIGHT_` go before the settings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
@@ -69,6 +69,11 @@ pub struct LocalReference {
     /// The object's name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
+}
+
+/// The schema of an object of any content.
+pub(crate) fn free_object(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
 }
 
 /// The schema of configuration tables: each is an object, of any content.

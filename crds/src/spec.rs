@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Auth, DataSource, Exposure, FlexConnectServerStatus, Functions, LocalReference, ServerContainer, SettingsSource,
-    Tls, server::free_tables,
+    Auth, Autoscaling, DataSource, DisruptionBudget, Exposure, FlexConnectServerStatus, Functions, LocalReference,
+    NetworkPolicy, ServerContainer, SettingsSource, Tls,
+    server::{free_object, free_tables},
 };
 
 /// What the fleet shall be.
@@ -125,6 +126,28 @@ pub struct FlexConnectServerSpec {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["endpoint".into(), "id".into()]))]
     pub data_sources: Vec<DataSource>,
+
+    /// How many replicas may be taken away at the same time by those who empty nodes. Without it one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disruption_budget: Option<DisruptionBudget>,
+
+    /// Has the number of replicas follow the load. `replicas` is then written by the autoscaler: leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<Autoscaling>,
+
+    /// From where the replicas may be reached. Without it from everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_policy: Option<NetworkPolicy>,
+
+    /// Labels and annotations (`metadata`) and anything else (`spec`) of the pods, merged over what the operator says as
+    /// `kubectl patch` would: containers by their names (`server`, `functions`), volumes by theirs. The last word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "free_object")]
+    pub pod_template: Option<Value>,
+
+    /// Has the operator leave the fleet as it is, whatever the rest of the object says. Only the status is written.
+    #[serde(default)]
+    pub paused: bool,
 }
 
 fn one() -> i32 {

@@ -47,7 +47,7 @@ fn collect_mute(schema: &Value, path: &str, mute: &mut Vec<String>) {
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let path = format!("{path}.{name}");
         // Types of Kubernetes itself are described by Kubernetes.
-        if !["resources", "env", "envFrom", "conditions"].contains(&name.as_str()) {
+        if !["resources", "env", "envFrom", "conditions", "from", "monitoring"].contains(&name.as_str()) {
             collect_mute(property, &path, mute);
         }
     }

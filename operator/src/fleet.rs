@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use flexconnect_crds::FlexConnectServer;
+use flexconnect_crds::{FlexConnectServer, NetworkPolicy};
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Resource;
 use secrecy::SecretString;
 
@@ -43,6 +44,36 @@ pub struct ValidatedFleet {
     pub exposure: Exposure,
     /// The data sources to keep registered.
     pub data_sources: Vec<DataSource>,
+    /// How many replicas may be missing on purpose.
+    pub budget: Budget,
+    /// Who decides about the number of replicas besides the user.
+    pub autoscaling: Option<Autoscaling>,
+    /// From where the replicas may be reached; None: from everywhere.
+    pub network_policy: Option<NetworkPolicy>,
+    /// What the user says about pods, to be merged over what the operator says.
+    pub pod_template: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// How many replicas may be missing on purpose, as a number or a share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// So many may be missing.
+    MaxUnavailable(IntOrString),
+    /// So many have to be there.
+    MinAvailable(IntOrString),
+}
+
+/// How the number of replicas follows the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Autoscaling {
+    /// There are never fewer.
+    pub least: u16,
+    /// There are never more.
+    pub most: u16,
+    /// The CPU in use to aim at, in percent of what is asked for.
+    pub cpu_utilization: Option<u16>,
+    /// The calls that wait in each replica to aim at.
+    pub queue_length: Option<u32>,
 }
 
 /// The functions in Python of each replica.

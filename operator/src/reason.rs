@@ -13,6 +13,10 @@ pub enum Reason {
     ReplicasNotReady,
     /// No replicas are wanted.
     Stopped,
+    /// The object asks to be left alone.
+    Paused,
+    /// It did, and no longer does.
+    Resumed,
     /// The object is wrong; it has to change.
     InvalidSpec,
     /// A Secret that the servers need is missing or cannot be used.
@@ -55,6 +59,8 @@ impl Reason {
             Self::AllReplicasReady => "AllReplicasReady",
             Self::ReplicasNotReady => "ReplicasNotReady",
             Self::Stopped => "Stopped",
+            Self::Paused => "Paused",
+            Self::Resumed => "Resumed",
             Self::InvalidSpec => "InvalidSpec",
             Self::ReferenceMissing => "ReferenceMissing",
             Self::ForeignObject => "ForeignObject",

@@ -11,7 +11,10 @@ use std::fmt::Debug;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Resource;
 use kube::{Api, Client, ResourceExt as _};
@@ -19,7 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::build::{Applied, OPERATOR, Objects, Prepared, Secrets};
+use crate::build::{Applied, OPERATOR, Objects, Policies, Prepared, Secrets};
 use crate::dereference::{Observed, is_owned};
 use crate::digest::sha256;
 use crate::fleet::ValidatedFleet;
@@ -80,6 +83,7 @@ impl<'a> Applier<'a> {
             config,
             headless_service,
             replica_services,
+            policies,
             stateful_set,
             ..
         } = objects;
@@ -91,6 +95,7 @@ impl<'a> Applier<'a> {
             .map(|service| self.service(service, observed));
         let services = services.collect::<Vec<_>>();
         let replica_services: Vec<_> = stream::iter(services).buffered(CONCURRENT_WRITES).try_collect().await?;
+        let policies = self.policies(policies, &observed.policies).await?;
         let stateful_set = self.stateful_set(stateful_set, observed.stateful_set.as_ref()).await?;
 
         let built = replica_services
@@ -103,6 +108,7 @@ impl<'a> Applier<'a> {
             config,
             headless_service,
             replica_services,
+            policies,
             stateful_set,
         ))
     }
@@ -134,11 +140,20 @@ impl<'a> Applier<'a> {
         })
     }
 
-    async fn apply_or_delete(
-        &self,
-        desired: Option<Secret>,
-        live: Option<&Secret>,
-    ) -> Result<Option<Secret>, ApplyError> {
+    async fn policies(&self, policies: Policies, observed: &Policies) -> Result<Policies, ApplyError> {
+        let Policies {
+            budget,
+            autoscaler,
+            network,
+        } = policies;
+        Ok(Policies {
+            budget: self.apply_or_delete(budget, observed.budget.as_ref()).await?,
+            autoscaler: self.apply_or_delete(autoscaler, observed.autoscaler.as_ref()).await?,
+            network: self.apply_or_delete(network, observed.network.as_ref()).await?,
+        })
+    }
+
+    async fn apply_or_delete<K: Child>(&self, desired: Option<K>, live: Option<&K>) -> Result<Option<K>, ApplyError> {
         match (desired, live) {
             (Some(desired), live) => self.ensure(desired, live).await.map(Some),
             (None, Some(live)) if self.owns(live) => self.delete(live).await.map(|()| None),
@@ -247,6 +262,9 @@ pub trait Child:
 impl Child for ConfigMap {}
 impl Child for Service {}
 impl Child for StatefulSet {}
+impl Child for PodDisruptionBudget {}
+impl Child for HorizontalPodAutoscaler {}
+impl Child for NetworkPolicy {}
 impl Child for Secret {
     /// A digest beside a secret would help to guess it. All of its data is compared instead.
     fn stamped(self) -> Self {

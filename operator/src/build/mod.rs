@@ -4,6 +4,10 @@ mod config;
 mod functions;
 #[cfg(test)]
 mod functions_tests;
+mod merge;
+#[cfg(test)]
+mod operations_tests;
+mod policies;
 mod registration;
 mod services;
 mod settings;
@@ -22,6 +26,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+pub(crate) use merge::{DIRECTIVE, key_of};
+pub use policies::Policies;
 pub use registration::{Credentials, desired};
 pub use tls::{CA_KEY, CERTIFICATE_KEY, PRIVATE_KEY, TlsError};
 
@@ -56,6 +62,8 @@ pub struct Objects<State> {
     pub headless_service: Service,
     /// One Service in front of each replica.
     pub replica_services: Vec<Service>,
+    /// What guards and scales the replicas.
+    pub policies: Policies,
     /// The replicas. Last, so that a pod never starts before what it mounts.
     pub stateful_set: StatefulSet,
     state: PhantomData<State>,
@@ -69,6 +77,7 @@ impl Objects<Applied> {
         config: ConfigMap,
         headless_service: Service,
         replica_services: Vec<Service>,
+        policies: Policies,
         stateful_set: StatefulSet,
     ) -> Self {
         Self {
@@ -76,6 +85,7 @@ impl Objects<Applied> {
             config,
             headless_service,
             replica_services,
+            policies,
             stateful_set,
             state: PhantomData,
         }
@@ -89,6 +99,7 @@ impl<State> fmt::Debug for Objects<State> {
             .field("config", &self.config)
             .field("headless_service", &self.headless_service)
             .field("replica_services", &self.replica_services)
+            .field("policies", &self.policies)
             .field("stateful_set", &self.stateful_set)
             .finish_non_exhaustive()
     }
@@ -154,6 +165,7 @@ pub fn build(
         config,
         headless_service: services::headless(fleet),
         replica_services: services::replicas(fleet, serving),
+        policies: policies::policies(fleet),
         stateful_set: stateful_set::stateful_set(fleet, &causes),
         state: PhantomData,
     })

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
-    HTTPGetAction, KeyToPath, LocalObjectReference, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec,
-    Probe, SeccompProfile, SecretVolumeSource, SecurityContext, Toleration, TopologySpreadConstraint, Volume,
-    VolumeMount,
+    Affinity, Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvVar,
+    EnvVarSource, HTTPGetAction, KeyToPath, LocalObjectReference, ObjectFieldSelector, PodAffinityTerm,
+    PodAntiAffinity, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, SeccompProfile, SecretVolumeSource,
+    SecurityContext, Toleration, TopologySpreadConstraint, Volume, VolumeMount, WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use serde_json::Value;
+
 use super::config::{CONFIG_KEY, SETTINGS_KEY, TOKENS_KEY, arguments};
 use super::functions;
+use super::merge::merge;
 use super::tls::{CA_KEY, CERTIFICATE_KEY, PRIVATE_KEY};
 use super::{labels, metadata, selector};
 use crate::exposure::{FLIGHT_PORT, HEALTH_PORT, advertised_host};
@@ -52,22 +55,30 @@ pub(super) fn stateful_set(fleet: &ValidatedFleet, causes: &RestartCauses) -> St
             pod_management_policy: Some("Parallel".to_owned()),
             revision_history_limit: Some(3),
             service_name: Some(fleet.name.headless_service()),
-            selector: LabelSelector {
-                match_labels: Some(selector(fleet)),
-                ..LabelSelector::default()
-            },
-            template: PodTemplateSpec {
-                metadata: Some(ObjectMeta {
-                    labels: Some(labels(fleet)),
-                    annotations: Some(annotations(causes)),
-                    ..ObjectMeta::default()
-                }),
-                spec: Some(pod(fleet)),
-            },
+            selector: pods(fleet),
+            template: template(fleet, causes),
             ..StatefulSetSpec::default()
         }),
         ..StatefulSet::default()
     }
+}
+
+/// What the operator says about the pods, and over it what the user says.
+fn template(fleet: &ValidatedFleet, causes: &RestartCauses) -> PodTemplateSpec {
+    let template = PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(labels(fleet)),
+            annotations: Some(annotations(causes)),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(pod(fleet)),
+    };
+    let (Some(patch), Ok(Value::Object(mut merged))) = (&fleet.pod_template, serde_json::to_value(&template)) else {
+        return template;
+    };
+    merge(&mut merged, patch);
+    // Both sides have fields of pods only, each of its type, and so has what comes of them.
+    serde_json::from_value(Value::Object(merged)).unwrap_or(template)
 }
 
 fn annotations(causes: &RestartCauses) -> BTreeMap<String, String> {
@@ -115,20 +126,52 @@ fn pod(fleet: &ValidatedFleet) -> PodSpec {
             ..PodSecurityContext::default()
         }),
         tolerations: Some(["not-ready", "unreachable"].map(leave_lost_node).to_vec()),
-        topology_spread_constraints: Some(vec![TopologySpreadConstraint {
-            max_skew: 1,
-            topology_key: "kubernetes.io/hostname".to_owned(),
-            when_unsatisfiable: "ScheduleAnyway".to_owned(),
-            label_selector: Some(LabelSelector {
-                match_labels: Some(selector(fleet)),
-                ..LabelSelector::default()
-            }),
-            ..TopologySpreadConstraint::default()
-        }]),
+        affinity: Some(apart(fleet)),
+        topology_spread_constraints: Some(
+            ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+                .map(|place| spread(fleet, place))
+                .to_vec(),
+        ),
         init_containers,
         containers: vec![container(fleet, mounts)],
         volumes: Some(volumes),
         ..PodSpec::default()
+    }
+}
+
+/// As many replicas in one place as in another, as far as that can be had.
+fn spread(fleet: &ValidatedFleet, place: &str) -> TopologySpreadConstraint {
+    TopologySpreadConstraint {
+        max_skew: 1,
+        topology_key: place.to_owned(),
+        when_unsatisfiable: "ScheduleAnyway".to_owned(),
+        label_selector: Some(pods(fleet)),
+        ..TopologySpreadConstraint::default()
+    }
+}
+
+/// No two replicas on one node while there are others.
+fn apart(fleet: &ValidatedFleet) -> Affinity {
+    Affinity {
+        pod_anti_affinity: Some(PodAntiAffinity {
+            preferred_during_scheduling_ignored_during_execution: Some(vec![WeightedPodAffinityTerm {
+                weight: 100,
+                pod_affinity_term: PodAffinityTerm {
+                    label_selector: Some(pods(fleet)),
+                    topology_key: "kubernetes.io/hostname".to_owned(),
+                    ..PodAffinityTerm::default()
+                },
+            }]),
+            ..PodAntiAffinity::default()
+        }),
+        ..Affinity::default()
+    }
+}
+
+pub(super) fn pods(fleet: &ValidatedFleet) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some(selector(fleet)),
+        ..LabelSelector::default()
     }
 }
 

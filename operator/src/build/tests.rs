@@ -52,6 +52,9 @@ fn json_of(objects: &Objects<Prepared>) -> Value {
         objects.config,
         objects.headless_service,
         objects.replica_services,
+        objects.policies.budget,
+        objects.policies.autoscaler,
+        objects.policies.network,
         objects.stateful_set
     ])
 }

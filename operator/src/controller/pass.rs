@@ -15,11 +15,14 @@ use crate::fleet::ValidatedFleet;
 use crate::reason::Reason;
 use crate::registration::Class;
 use crate::rollout;
-use crate::status::{self, Finding, Findings, READY};
+use crate::status::{self, Finding, Findings, PAUSED, READY};
 use crate::validate::{Invalid, validate};
 
 /// One pass. What keeps the object from becoming a fleet is told in its status.
 pub(super) async fn pass(object: &FlexConnectServer, context: &Context) -> Result<Outcome, PassError> {
+    if object.spec.paused {
+        return pause(object, context).await;
+    }
     finalize::guard(object, context).await?;
     let read = |source| PassError::Read(Box::new(source));
     let references = read_references(&context.client, object, &context.server_image)
@@ -95,6 +98,15 @@ fn recorded_urls(object: &FlexConnectServer) -> impl Iterator<Item = &str> {
 fn may_scale_in(fleet: &ValidatedFleet, set: &StatefulSet, registration: &Registration) -> bool {
     let records = registration.sources.iter().filter_map(|source| source.record.as_ref());
     rollout::replicas_now(fleet, Some(set), records.map(|record| record.url.as_str())) == fleet.replicas
+}
+
+/// Tells that nothing is done.
+async fn pause(object: &FlexConnectServer, context: &Context) -> Result<Outcome, PassError> {
+    let message = "spec.paused is true: nothing but this status is written";
+    let finding = Finding::good(PAUSED, Reason::Paused, message);
+    let status = status::with_finding(object, finding, Timestamp::now());
+    write_status(object, &status, context).await?;
+    Ok(Outcome::Settled)
 }
 
 /// Tells what is wrong with the object. The fleet stays as it is.

@@ -8,12 +8,15 @@ use std::net::IpAddr;
 use flexconnect_crds::FlexConnectServer;
 use futures::{StreamExt as _, TryStreamExt as _, future, stream};
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::ListParams;
 use kube::{Api, Client, Resource, ResourceExt as _};
 pub use references::{References, SERVER_IMAGE, named_secrets};
 
-use crate::build::{APPLICATION, INSTANCE_LABEL, MANAGED_BY_LABEL, NAME_LABEL, OPERATOR, Secrets, selector};
+use crate::build::{APPLICATION, INSTANCE_LABEL, MANAGED_BY_LABEL, NAME_LABEL, OPERATOR, Policies, Secrets, selector};
 use crate::fleet::ValidatedFleet;
 use crate::names::{FleetName, Ordinal};
 
@@ -27,6 +30,8 @@ pub struct Observed {
     pub secrets: Secrets,
     /// The `ConfigMap` with the name of the configuration.
     pub config: Option<ConfigMap>,
+    /// What has the name of the fleet and would guard or scale it.
+    pub policies: Policies,
     /// The Services with the labels of the fleet.
     pub services: Vec<Service>,
     /// The `StatefulSet` with the name of the fleet.
@@ -137,7 +142,9 @@ pub async fn observe(client: &Client, object: &FlexConnectServer) -> kube::Resul
         ),
     )
     .await?;
+    let policies = policies(client, &namespace, name.as_str()).await?;
     Ok(Observed {
+        policies,
         secrets: Secrets {
             ca,
             tls,
@@ -147,6 +154,19 @@ pub async fn observe(client: &Client, object: &FlexConnectServer) -> kube::Resul
         config,
         services: services.items,
         stateful_set,
+    })
+}
+
+async fn policies(client: &Client, namespace: &str, name: &str) -> kube::Result<Policies> {
+    let budgets = Api::<PodDisruptionBudget>::namespaced(client.clone(), namespace);
+    let autoscalers = Api::<HorizontalPodAutoscaler>::namespaced(client.clone(), namespace);
+    let networks = Api::<NetworkPolicy>::namespaced(client.clone(), namespace);
+    let (budget, autoscaler, network) =
+        future::try_join3(budgets.get_opt(name), autoscalers.get_opt(name), networks.get_opt(name)).await?;
+    Ok(Policies {
+        budget,
+        autoscaler,
+        network,
     })
 }
 

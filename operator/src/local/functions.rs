@@ -70,6 +70,11 @@ pub(super) fn ignored(object: &FlexConnectServer) -> Vec<String> {
         ),
         ("spec.imagePullSecrets", !spec.image_pull_secrets.is_empty()),
         ("spec.exposure", spec.exposure.is_some()),
+        ("spec.disruptionBudget", spec.disruption_budget.is_some()),
+        ("spec.autoscaling", spec.autoscaling.is_some()),
+        ("spec.networkPolicy", spec.network_policy.is_some()),
+        ("spec.podTemplate", spec.pod_template.is_some()),
+        ("spec.paused", spec.paused),
     ];
     let fields = present.into_iter().filter(|(_, present)| *present);
     fields.map(|(field, _)| field.to_owned()).collect()

@@ -11,6 +11,9 @@ pub const READY: &str = "Ready";
 /// Every data source in GoodData is as it shall be.
 pub const REGISTERED: &str = "Registered";
 
+/// The fleet is left as it is, whatever the object says.
+pub const PAUSED: &str = "Paused";
+
 /// The longest text in a condition, in bytes: it is read on a terminal.
 const MAX_MESSAGE: usize = 1024;
 
@@ -63,7 +66,7 @@ pub(super) fn update(object: &FlexConnectServer, findings: &[Finding], now: Time
         .map(|status| status.conditions.as_slice())
         .unwrap_or_default();
     let said = |kind: &str| findings.iter().find(|finding| finding.kind == kind);
-    [READY, REGISTERED]
+    [READY, REGISTERED, PAUSED]
         .into_iter()
         .filter_map(|kind| match (said(kind), find(before, kind)) {
             (Some(finding), before) => Some(condition(finding, before, object.metadata.generation, now)),

@@ -10,7 +10,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource as _, ResourceExt as _};
 use serde_json::json;
 
-pub use self::conditions::{Finding, READY, REGISTERED, find};
+pub use self::conditions::{Finding, PAUSED, READY, REGISTERED, find};
 use crate::ask::Function;
 use crate::build::selector;
 use crate::dereference::ReplicaPod;
@@ -75,7 +75,11 @@ pub fn of_fleet(
         .iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect::<Vec<_>>();
-    let findings = [readiness(fleet, set), registration(sources)];
+    let mut findings = vec![readiness(fleet, set), registration(sources)];
+    let conditions = object.status.iter().flat_map(|status| &status.conditions);
+    if conditions.clone().any(|condition| condition.type_ == PAUSED) {
+        findings.push(Finding::bad(PAUSED, Reason::Resumed, "spec.paused is false"));
+    }
     FlexConnectServerStatus {
         observed_generation: object.metadata.generation,
         replicas: set.status.as_ref().map_or(0, |status| status.replicas),

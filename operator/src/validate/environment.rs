@@ -62,9 +62,8 @@ fn sets_operator_setting(name: &str) -> bool {
     let setting = setting.to_ascii_lowercase();
     let mut levels = setting.split("__");
     match (levels.next(), levels.next()) {
-        (Some(OPERATOR_SECTION), _) | (Some("server"), None) => true,
+        (Some(OPERATOR_SECTION), _) | (Some("server"), None) | (Some("python"), None | Some("socket")) => true,
         (Some("server"), Some(key)) => OPERATOR_KEYS.contains(&key),
-        (Some("python"), None | Some("socket")) => true,
         _ => false,
     }
 }

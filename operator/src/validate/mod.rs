@@ -8,6 +8,8 @@ mod environment;
 mod functions;
 mod image;
 mod memory;
+mod operations;
+mod pod_template;
 mod resources;
 mod secret_settings;
 mod settings;
@@ -22,7 +24,7 @@ use flexconnect_crds::{FlexConnectServer, REPLICA_PLACEHOLDER, SecretKey};
 
 use crate::dereference::References;
 use crate::exposure;
-use crate::fleet::{Auth, Container, Exposure, SecretTable, Tls, ValidatedFleet};
+use crate::fleet::{Auth, Autoscaling, Container, Exposure, SecretTable, Tls, ValidatedFleet};
 use crate::names::{FleetName, MAX_FLEET_NAME, MAX_REPLICAS, Namespace, Ordinal, is_dns_name};
 
 /// The longest URL of a data source that GoodData stores.
@@ -121,6 +123,10 @@ pub fn validate(object: &FlexConnectServer, references: &References) -> Result<V
     let all_settings = settings::merge(&settings, secret_settings.as_ref().map(SecretTable::expose));
     let drain = settings::drain(&all_settings, &mut errors);
     let result_bytes = memory::validate(spec, &all_settings, &mut errors);
+    let pod_template = pod_template::validate(spec, drain, &mut errors);
+    let budget = operations::budget(spec.disruption_budget.as_ref(), &mut errors);
+    let autoscaling = operations::autoscaling(spec, &mut errors);
+    let replicas = replicas.map(|replicas| effective_replicas(replicas, autoscaling));
     let tls = validate_tls(spec.tls.as_ref(), &mut errors);
     let auth = validate_auth(spec.auth.as_ref(), references, &mut errors);
     let exposure = validate_exposure(spec.exposure.as_ref(), &mut errors);
@@ -157,6 +163,10 @@ pub fn validate(object: &FlexConnectServer, references: &References) -> Result<V
         auth,
         exposure,
         data_sources,
+        budget,
+        autoscaling,
+        network_policy: spec.network_policy.clone(),
+        pod_template,
     };
     validate_url(&fleet, &mut errors);
     if errors.0 == Invalid::default() {
@@ -177,6 +187,14 @@ fn validate_replicas(replicas: i32, errors: &mut Errors) -> Option<u16> {
         );
     }
     valid
+}
+
+/// 0 stops a fleet, whatever an autoscaler wants.
+fn effective_replicas(replicas: u16, autoscaling: Option<Autoscaling>) -> u16 {
+    match autoscaling {
+        Some(autoscaling) if replicas > 0 => replicas.max(autoscaling.least),
+        Some(_) | None => replicas,
+    }
 }
 
 fn validate_container(object: &FlexConnectServer, references: &References, errors: &mut Errors) -> Option<Container> {
@@ -368,17 +386,26 @@ fn validate_url(fleet: &ValidatedFleet, errors: &mut Errors) {
     }
     let mut length = 0;
     let mut fitting = 0;
-    for (index, endpoint) in exposure::endpoints(fleet).iter().enumerate() {
-        length += endpoint.url().len() + usize::from(index > 0);
+    let scaled = fleet
+        .autoscaling
+        .map(|autoscaling| autoscaling.most)
+        .unwrap_or_default();
+    let most = fleet.replicas.max(scaled);
+    for ordinal in 0..most {
+        length += exposure::endpoint(fleet, Ordinal(ordinal)).url().len() + usize::from(ordinal > 0);
         fitting += usize::from(length <= MAX_URL);
     }
     if length > MAX_URL {
+        let field = if fleet.replicas < scaled {
+            "spec.autoscaling.maxReplicas"
+        } else {
+            "spec.replicas"
+        };
         errors.field(
-            "spec.replicas",
+            field,
             format!(
-                "the URLs of {} replicas have {length} characters, and GoodData stores {MAX_URL}: at most {fitting} \
-                 replicas fit; use fewer, or shorter names",
-                fleet.replicas
+                "the URLs of {most} replicas have {length} characters, and GoodData stores {MAX_URL}: at most {fitting} \
+                 replicas fit; use fewer, or shorter names"
             ),
         );
     }

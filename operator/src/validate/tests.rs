@@ -217,6 +217,81 @@ fn a_good_object_becomes_a_fleet() {
     "settingsFrom: [{secret: {name: A}}]",
     "spec.settingsFrom[0].secret.name: \"A\" is not"
 )]
+#[case(
+    "replicas: 3",
+    "disruptionBudget: {}",
+    "spec.disruptionBudget: set exactly one of disruptionBudget.maxUnavailable"
+)]
+#[case(
+    "replicas: 3",
+    "disruptionBudget: {minAvailable: most}",
+    "spec.disruptionBudget.minAvailable: must be a number from 0 on, or a share"
+)]
+#[case(
+    "replicas: 3",
+    "autoscaling: {minReplicas: 3, maxReplicas: 2, queueLength: 1}",
+    "spec.autoscaling.minReplicas: must not be more than maxReplicas, which is 2"
+)]
+#[case(
+    "replicas: 3",
+    "autoscaling: {maxReplicas: 1001, queueLength: 1}",
+    "spec.autoscaling.maxReplicas: must be between 1 and 1000"
+)]
+#[case(
+    "replicas: 3",
+    "autoscaling: {maxReplicas: 9, queueLength: 1}",
+    "spec.autoscaling.maxReplicas: the URLs of 9 replicas have"
+)]
+#[case(
+    "replicas: 3",
+    "autoscaling: {maxReplicas: 4}",
+    "spec.server.resources.requests.cpu: is needed by spec.autoscaling"
+)]
+#[case(
+    "replicas: 3",
+    "podTemplate: {spec: {containers: [{name: server, imagePullPolcy: Never}]}}",
+    "imagePullPolcy: is not a field of pods"
+)]
+#[case(
+    "replicas: 3",
+    "podTemplate: {spec: {hostNetwork: maybe}}",
+    "spec.podTemplate.spec.hostNetwork: invalid type"
+)]
+#[case(
+    "replicas: 3",
+    "podTemplate: {spec: {containers: [{image: a}]}}",
+    "spec.podTemplate.spec.containers[0]: needs name, which says which one is meant"
+)]
+#[case(
+    "replicas: 3",
+    "podTemplate: {metadata: {labels: {app.kubernetes.io/instance: other}}}",
+    "app.kubernetes.io/instance is how the operator and the Services find the pods"
+)]
+#[case(
+    "replicas: 3",
+    "podTemplate: {metadata: {annotations: {flexconnect.dev/config: a}}}",
+    "flexconnect.dev/config tells why the operator replaces pods"
+)]
+#[case(
+    "replicas: 3",
+    "podTemplate: {metadata: {name: a}}",
+    "spec.podTemplate.metadata.name: cannot be set"
+)]
+#[case(
+    "replicas: 3",
+    "podTemplate: {spec: {terminationGracePeriodSeconds: 30}}",
+    "terminationGracePeriodSeconds: must be at least 330"
+)]
+#[case(
+    "replicas: 3",
+    "podTemplate: {spec: {containers: [{name: server, image: a}]}}",
+    "spec.podTemplate.spec.containers: the image of server is set by spec.server.image"
+)]
+#[case(
+    "replicas: 3",
+    "podTemplate: {spec: {containers: [{name: server, $patch: delete}]}}",
+    "server cannot be deleted: see spec.server"
+)]
 #[case("id: sales", "id: .sales", "spec.dataSources[0].id: must consist of")]
 #[case(
     "https://acme.example.com",

@@ -42,15 +42,30 @@ pub(crate) fn objects() -> impl Strategy<Value = FlexConnectServer> {
         sources,
         server(),
         functions(),
-        settings_from(),
+        (settings_from(), operations(), pod_template()),
     );
     parts.prop_map(|parts| {
-        let (name, replicas, settings, tls, auth, exposure, sources, server, functions, settings_from) = parts;
-        let spec = json!({
+        let (
+            name,
+            replicas,
+            settings,
+            tls,
+            auth,
+            exposure,
+            sources,
+            server,
+            functions,
+            (settings_from, operations, pod_template),
+        ) = parts;
+        let mut spec = json!({
             "replicas": replicas, "server": server, "functions": functions, "settings": settings,
             "settingsFrom": settings_from, "tls": tls,
             "auth": auth, "exposure": exposure, "dataSources": sources
         });
+        spec["podTemplate"] = pod_template;
+        spec.as_object_mut()
+            .unwrap()
+            .extend(operations.as_object().unwrap().clone());
         let metadata = json!({"name": name, "namespace": "ns", "uid": "u1", "generation": 1});
         serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
     })
@@ -85,6 +100,46 @@ fn functions() -> impl Strategy<Value = Value> {
         })
     });
     prop_oneof![1 => Just(Value::Null), 1 => functions]
+}
+
+fn operations() -> impl Strategy<Value = Value> {
+    let amount = prop_oneof![4 => (0..3).prop_map(Value::from), 4 => "[1-9][0-9]?%".prop_map(Value::from), 1 => Just(json!("much"))];
+    let budget = prop_oneof![
+        4 => Just(Value::Null),
+        2 => amount.clone().prop_map(|amount| json!({"maxUnavailable": amount})),
+        2 => amount.prop_map(|amount| json!({"minAvailable": amount})),
+        1 => Just(json!({})),
+    ];
+    let scaling = (1..4_u16, 3..6_u16, any::<bool>()).prop_map(|(least, most, queue)| {
+        let queue = if queue { json!(5) } else { Value::Null };
+        json!({"minReplicas": least, "maxReplicas": most, "queueLength": queue})
+    });
+    let scaling = prop_oneof![3 => Just(Value::Null), 1 => scaling];
+    let network = prop_oneof![Just(Value::Null), Just(json!({"from": [{"podSelector": {}}]}))];
+    (budget, scaling, network).prop_map(|(budget, scaling, network)| {
+        json!({"disruptionBudget": budget, "autoscaling": scaling, "networkPolicy": network})
+    })
+}
+
+fn pod_template() -> impl Strategy<Value = Value> {
+    let label = prop_oneof![24 => "[a-z]{1,6}", 1 => Just("app.kubernetes.io/instance".to_owned())];
+    let container = prop_oneof![
+        8 => Just(json!({"name": "server", "tty": true})),
+        8 => Just(json!({"name": "proxy", "image": "proxy:1"})),
+        1 => Just(json!({"image": "nameless:1"})),
+        1 => Just(json!({"name": "server", "image": "other:1"})),
+        1 => Just(json!({"name": "server", "$patch": "delete"})),
+        1 => Just(json!({"name": "proxy", "imgae": "typo:1"})),
+    ];
+    let template =
+        (label, prop::collection::vec(container, 0..2), any::<bool>()).prop_map(|(label, containers, class)| {
+            let class = if class { json!("high") } else { Value::Null };
+            json!({
+                "metadata": {"labels": {label: "x"}, "annotations": {"a/b": "c"}},
+                "spec": {"containers": containers, "priorityClassName": class, "tolerations": null}
+            })
+        });
+    prop_oneof![2 => Just(Value::Null), 2 => template, 1 => Just(json!({}))]
 }
 
 fn code() -> impl Strategy<Value = Value> {

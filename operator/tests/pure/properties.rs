@@ -48,6 +48,9 @@ fn json_of(objects: &Objects<Prepared>) -> Value {
         objects.config,
         objects.headless_service,
         objects.replica_services,
+        objects.policies.budget,
+        objects.policies.autoscaler,
+        objects.policies.network,
         objects.stateful_set
     ])
 }
@@ -107,9 +110,11 @@ proptest! {
     #[test]
     fn no_secret_is_in_an_object_that_is_not_one(object in objects()) {
         let Some(fleet) = fleet(&object) else { return Ok(()) };
-        let Objects { secrets, config, headless_service, replica_services, stateful_set, .. } =
-            build(&fleet, &Secrets::default(), 0, now()).unwrap();
-        let open = json!([config, headless_service, replica_services, stateful_set]).to_string();
+        let objects = build(&fleet, &Secrets::default(), 0, now()).unwrap();
+        let mut children = json_of(&objects);
+        children.as_array_mut().unwrap().retain(|child| child["kind"] != "Secret");
+        let open = children.to_string();
+        let secrets = objects.secrets;
         prop_assert!(!open.contains(HIDDEN));
         for secret in [secrets.ca, secrets.tls, secrets.token, secrets.settings].into_iter().flatten() {
             for value in secret.data.unwrap().into_values() {
@@ -117,6 +122,21 @@ proptest! {
                 prop_assert!(!open.contains(text.trim()), "{}", text);
             }
         }
+    }
+
+    #[test]
+    fn what_is_said_about_pods_is_in_them_and_their_fleet_finds_them(object in objects()) {
+        let Some(fleet) = fleet(&object) else { return Ok(()) };
+        let set = build(&fleet, &Secrets::default(), 0, now()).unwrap().stateful_set.spec.unwrap();
+        let labels = set.template.metadata.as_ref().unwrap().labels.clone().unwrap();
+        for (label, value) in set.selector.match_labels.unwrap() {
+            prop_assert_eq!(labels.get(&label), Some(&value));
+        }
+        let said = fleet.pod_template.as_ref().and_then(|template| template.get("spec"));
+        let class = said.and_then(|spec| spec["priorityClassName"].as_str().map(str::to_owned));
+        let pod = set.template.spec.unwrap();
+        prop_assert_eq!(pod.priority_class_name, class);
+        prop_assert!(pod.containers.iter().any(|container| container.name == "server"));
     }
 
     #[test]

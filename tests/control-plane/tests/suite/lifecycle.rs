@@ -80,7 +80,7 @@ async fn convergence_needs_few_writes() -> Result<()> {
     let world = World::new().await?;
     world.apply_and_register(&world.fleet()).await?;
     world.pass().await?;
-    // Ten children (CA, TLS, token, config, four Services, StatefulSet), the finalizer, and a status for each step.
+    // Ten children (CA, TLS, token, config, four Services, budget, StatefulSet), the finalizer, and a status for each step.
     assert!(world.operator_writes() <= 14, "{} writes", world.operator_writes());
     assert_eq!(world.gooddata.writes(), 1);
     world.end().await

@@ -4,6 +4,7 @@
 mod deletion;
 mod gooddata;
 mod lifecycle;
+mod operations;
 mod ownership;
 mod refusals;
 mod replicas;

@@ -105,6 +105,22 @@ fn mistakes() -> Vec<(&'static str, Value, &'static str)> {
             "Duplicate value",
         ),
         (
+            "/spec/disruptionBudget",
+            json!({}),
+            "set exactly one of disruptionBudget.maxUnavailable and disruptionBudget.minAvailable",
+        ),
+        (
+            "/spec/autoscaling",
+            json!({"minReplicas": 3, "maxReplicas": 2}),
+            "autoscaling.minReplicas must not be more than autoscaling.maxReplicas",
+        ),
+        (
+            "/spec/autoscaling",
+            json!({}),
+            "spec.autoscaling.maxReplicas: Required value",
+        ),
+        ("/spec/podTemplate", json!("text"), "spec.podTemplate"),
+        (
             "/spec/tls",
             json!({"selfSigned": {}, "disabled": {}}),
             "set exactly one of tls.selfSigned and tls.disabled",
