@@ -78,10 +78,11 @@ impl FleetName {
         format!("{}-token", self.0)
     }
 
-    /// The Secret with the settings that came from Secrets.
+    /// The Secret with the settings that came from Secrets, beside the `ConfigMap` of the same name. Users call theirs
+    /// after the fleet, too: `sales-settings`.
     #[must_use]
     pub fn settings_secret(&self) -> String {
-        format!("{}-settings", self.0)
+        format!("{}-config", self.0)
     }
 }
 

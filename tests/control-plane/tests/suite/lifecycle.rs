@@ -360,7 +360,7 @@ async fn settings_from_a_secret_reach_the_pods_when_it_is_there() -> Result<()> 
         .secret("hidden", "sales.toml", "sales.password = 'hunter2'")
         .await?;
     world.object::<StatefulSet>("sales", "a StatefulSet", |_| true).await?;
-    let secret = world.api::<Secret>().get("sales-settings").await?;
+    let secret = world.api::<Secret>().get("sales-config").await?;
     let text = String::from_utf8(secret.data.unwrap()["settings.toml"].0.clone())?;
     assert_eq!(text, "[sales]\npassword = \"hunter2\"\n");
 
@@ -369,7 +369,7 @@ async fn settings_from_a_secret_reach_the_pods_when_it_is_there() -> Result<()> 
     let secrets = world.api::<Secret>();
     eventually(
         "the Secret is gone",
-        async || Ok(secrets.get_opt("sales-settings").await?.map(|secret| secret.name_any())),
+        async || Ok(secrets.get_opt("sales-config").await?.map(|secret| secret.name_any())),
         Option::is_none,
     )
     .await?;
