@@ -89,6 +89,7 @@ fuzz: ## Ten million made-up inputs for each of TARGETS, or for all (hours); INP
 
 generate: ## Refresh the generated files
 	cargo run --quiet -p flexconnect-operator -- crd > crds/flexconnectserver.yaml
+	cargo run --quiet -p flexconnect-operator -- rbac > config/rbac/roles.yaml
 	cargo run --quiet -p flexconnect-server -- config reference > docs/reference/configuration.md
 
 # ONLY=server, ONLY=python or ONLY=criterion runs a part, ROWS=tiny,wide some of the server's figures, QUICK=1 only tries them.

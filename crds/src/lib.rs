@@ -24,7 +24,7 @@ pub use operations::{Autoscaling, DisruptionBudget, NetworkPolicy};
 pub use security::{Auth, Disabled, Generated, NoAuth, SelfSigned, Tls};
 pub use server::{LocalReference, ServerContainer, SettingsSource, Upgrade};
 pub use spec::{FlexConnectServer, FlexConnectServerSpec};
-pub use status::{DataSourceStatus, EndpointStatus, FlexConnectServerStatus, FunctionStatus};
+pub use status::{ConnectionTest, DataSourceStatus, EndpointStatus, FlexConnectServerStatus, FunctionStatus};
 
 /// The finalizer that keeps an object until its data sources are dealt with.
 pub const FINALIZER: &str = "flexconnect.dev/data-sources";

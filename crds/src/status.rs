@@ -1,7 +1,8 @@
 //! What the operator found and did.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the operator found and did.
@@ -112,4 +113,28 @@ pub struct DataSourceStatus {
     /// Why the data source is not registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+
+    /// When the data source was last created or changed by the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sync: Option<Time>,
+
+    /// What GoodData found when it last dialled the replicas, after the last change. `Unknown`: the test itself failed, and
+    /// says nothing about the replicas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_test: Option<ConnectionTest>,
+
+    /// The revision of the replicas that GoodData was last told of, where it keeps results (`cacheStrategy: Always`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notified_revision: Option<String>,
+}
+
+/// What GoodData found when it dialled the replicas.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionTest {
+    /// It reached them.
+    Succeeded,
+    /// It did not.
+    Failed,
+    /// The test itself failed, or took too long.
+    Unknown,
 }

@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use flexconnect_operator::cli::{self, Cli};
+use flexconnect_operator::runtime::allocator::Allocator;
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 /// The operator waits most of the time; a thread for each core of a large node would only cost memory.
 const WORKER_THREADS: usize = 2;

@@ -92,6 +92,19 @@ pub fn is_settled(set: &StatefulSet, wanted: u16) -> bool {
     observed.is_some() && observed >= set.metadata.generation && ready(set, wanted) == wanted
 }
 
+/// The revision that every replica runs; `None` while they are not all ready, or not all alike.
+#[must_use]
+pub fn settled_revision(set: &StatefulSet, wanted: u16) -> Option<&str> {
+    let status = set.status.as_ref()?;
+    let revision = status.update_revision.as_deref()?;
+    let is_everywhere = status
+        .current_revision
+        .as_deref()
+        .is_none_or(|current| current == revision)
+        || status.updated_replicas == Some(wanted.into());
+    (is_settled(set, wanted) && is_everywhere).then_some(revision)
+}
+
 #[cfg(test)]
 mod tests {
     use flexconnect_crds::Manifest;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use flexconnect_operator::registration::{
     Adoption, CacheStrategy, Class, Client, Connection, Desired, LoadBalancing, Reason, Record, Refusal, Registered,
-    RegistrationError, Removed, TestOutcome, Timeouts, reconcile, remove, test,
+    RegistrationError, Removed, TestOutcome, Timeouts, Traffic, reconcile, remove, test,
 };
 use flexconnect_sandbox::{ConnectionTest, DEFAULT_TOKEN, Fault, FaultKind, Options, Sandbox, Variant};
 use reqwest::Method;
@@ -38,7 +38,7 @@ fn connection(endpoint: String) -> Connection {
 }
 
 fn client(sandbox: &Sandbox) -> Client {
-    Client::new(&connection(sandbox.endpoint())).unwrap()
+    Client::new(&connection(sandbox.endpoint()), &Traffic::default()).unwrap()
 }
 
 fn impatient(sandbox: &Sandbox) -> Client {
@@ -369,7 +369,7 @@ async fn nobody_listening_is_unreachable_with_the_cause() {
     let sandbox = start().await;
     let endpoint = sandbox.endpoint();
     sandbox.stop().await;
-    let client = Client::new(&connection(endpoint.clone())).unwrap();
+    let client = Client::new(&connection(endpoint.clone()), &Traffic::default()).unwrap();
     let error = reconcile(&client, &desired(), None).await.unwrap_err();
     assert_eq!(error.reason(), Reason::Unreachable);
     assert!(
@@ -404,11 +404,11 @@ async fn a_wrong_token_and_a_weak_one_are_told_apart() {
     .await
     .unwrap();
     let with = |token: &str| {
-        Client::new(&Connection {
+        let connection = Connection {
             token: token.to_owned().into(),
             ..connection(sandbox.endpoint())
-        })
-        .unwrap()
+        };
+        Client::new(&connection, &Traffic::default()).unwrap()
     };
     let wrong = reconcile(&with("wrong"), &desired(), None).await.unwrap_err();
     assert_eq!((wrong.reason(), wrong.class()), (Reason::Unauthorized, Class::Blocked));
@@ -437,7 +437,7 @@ async fn the_host_selects_the_organization() {
         host_header: Some("acme.example.com".into()),
         ..connection(sandbox.endpoint())
     };
-    let client = Client::new(&named).unwrap();
+    let client = Client::new(&named, &Traffic::default()).unwrap();
     assert_eq!(register(&client).await.writes, 1);
 }
 

@@ -37,6 +37,7 @@ pub(super) async fn write_status(
             message = condition.message,
             "condition changed"
         );
+        context.metrics.told(&condition.reason);
         let tone = if condition.status == "True" {
             Tone::Normal
         } else {

@@ -49,6 +49,18 @@ impl PassError {
         self.answer().is_some_and(Status::is_conflict)
     }
 
+    /// Whether the API server did not answer at all.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::TimedOut => true,
+            Self::Build(_) | Self::Apply(ApplyError::Foreign { .. }) => false,
+            Self::Read(_) | Self::Finalizer(_) | Self::Status(_) | Self::Apply(ApplyError::Request { .. }) => {
+                self.answer().is_none()
+            }
+        }
+    }
+
     /// What the API server answered, where it did.
     fn answer(&self) -> Option<&Status> {
         let source = match self {

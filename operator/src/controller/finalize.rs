@@ -12,12 +12,12 @@ use serde_json::json;
 use tracing::info;
 
 use super::announce::write_status;
-use super::{Context, Outcome, PassError};
+use super::{Context, Outcome, PassError, rivals};
 use crate::dereference::{References, read_references};
 use crate::exposure::own_hosts;
 use crate::names::{FleetName, Namespace};
 use crate::reason::Reason;
-use crate::registration::{self, Class, Client, Removed};
+use crate::registration::{self, Class, Client, Refusal, Removed};
 use crate::runtime::events::Tone;
 use crate::status::{self, Finding, REGISTERED};
 use crate::validate::connection;
@@ -99,7 +99,15 @@ async fn remove(
         // An object with such a name never had a fleet.
         _ => return Ok(()),
     };
-    let removed = match Client::new(&connection) {
+    let older = rivals::older_owner(object, source, context).await;
+    let older = older.map_err(|error| {
+        let text = format!("cannot look for other owners of it: {error}");
+        (Class::Transient, Reason::Deleting, text)
+    })?;
+    let removed = match Client::new(&connection, &context.traffic) {
+        Ok(_) if let Some(older) = older => Ok(Removed::LeftAlone {
+            refusal: Refusal::Taken { older },
+        }),
         Ok(client) => registration::remove(&client, &source.id, record.as_ref(), &hosts).await,
         Err(error) => Err(error),
     };

@@ -23,6 +23,8 @@ pub(super) async fn pass(object: &FlexConnectServer, context: &Context) -> Resul
     if object.spec.paused {
         return pause(object, context).await;
     }
+    // Held while the API server is worked on. Nobody closes it.
+    let slot = context.slots.acquire().await.ok();
     finalize::guard(object, context).await?;
     let read = |source| PassError::Read(Box::new(source));
     let references = read_references(&context.client, object, &context.server_image)
@@ -46,6 +48,8 @@ pub(super) async fn pass(object: &FlexConnectServer, context: &Context) -> Resul
         Err(error) => return Err(tell(object, error, context).await),
     };
 
+    // GoodData may take its time, and replicas too; the next fleet need not wait for them.
+    drop(slot);
     let mut set = applied.stateful_set.clone();
     let round = Round::of(object, &fleet, &set, context);
     let is_settled = fleet.replicas == 0 || rollout::is_settled(&set, fleet.replicas);

@@ -1,20 +1,20 @@
 //! The data sources of one fleet in one pass. Whatever goes wrong here, the fleet goes on.
 
-use std::time::Duration;
-
-use flexconnect_crds::FlexConnectServer;
+use flexconnect_crds::{CacheStrategy, ConnectionTest, FlexConnectServer};
 use futures::future::join_all;
+use jiff::{Timestamp, Unit};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 
-use super::Context;
 use super::asking::Answers;
+use super::{Context, rivals};
 use crate::build::{Applied, Credentials, Objects, desired};
 use crate::fleet::{DataSource, ValidatedFleet};
 use crate::reason::Reason;
-use crate::registration::{self, Class, Client, Record, RegistrationError, TestOutcome};
+use crate::registration::{self, Class, Client, Refusal, RegistrationError, TestOutcome};
 use crate::rollout;
 use crate::runtime::events::Tone;
-use crate::status::{self, SourceStatus};
+use crate::status::{self, History, SourceStatus};
 
 /// What became of the data sources.
 #[derive(Debug, Default)]
@@ -103,19 +103,21 @@ async fn one(
     context: &Context,
 ) -> Outcome {
     let before = status::record(object, &source.endpoint, &source.id);
-    let outcome =
-        |record: Option<Record>, trouble: Option<(Reason, String)>, class: Option<Class>, writes: u32| Outcome {
-            status: SourceStatus {
-                id: source.id.clone(),
-                endpoint: source.endpoint.clone(),
-                record,
-                trouble,
-            },
-            class,
-            writes,
-        };
-    let trouble =
-        |reason: Reason, text: String, class: Option<Class>| outcome(before.clone(), Some((reason, text)), class, 0);
+    let history = status::history(object, &source.endpoint, &source.id);
+    let outcome = |record, trouble, class, writes, history| Outcome {
+        status: SourceStatus {
+            id: source.id.clone(),
+            endpoint: source.endpoint.clone(),
+            record,
+            trouble,
+            history,
+        },
+        class,
+        writes,
+    };
+    let trouble = |reason: Reason, text: String, class: Option<Class>| {
+        outcome(before.clone(), Some((reason, text)), class, 0, history.clone())
+    };
 
     if fleet.replicas == 0 {
         let text = "no replicas are wanted; the data source stays as it is".to_owned();
@@ -136,46 +138,75 @@ async fn one(
         // The watch of the StatefulSet tells when they are.
         return trouble(Reason::WaitingForReplicas, text, None);
     }
-    let pause = format!("{}/{} {} {}", fleet.namespace, fleet.name, source.endpoint, source.id);
-    if let Some(left) = context.backoff.paused(&pause) {
-        let text = format!(
-            "GoodData asked for a pause of {} s more",
-            left.as_secs().next_multiple_of(10)
-        );
-        return trouble(
-            Reason::Registration(registration::Reason::RateLimited),
-            text,
-            Some(Class::Terminal),
-        );
-    }
 
     let Credentials { token, ca_pem } = applied.credentials();
     let desired = desired(fleet, source, &endpoints, Credentials { token, ca_pem });
-    let was_registered = is_registered(object, source);
+    let was_registered = status::known(object, &source.endpoint, &source.id).is_some_and(|known| known.registered);
+    let revision = match source.cache_strategy {
+        CacheStrategy::Always => rollout::settled_revision(&applied.stateful_set, fleet.replicas),
+        CacheStrategy::Never => None,
+    };
+    let is_news = revision.is_some() && revision != history.notified.as_deref();
+    let hash = registration::hash(&desired, connection);
+    let is_unchanged =
+        was_registered && unfit.is_none() && !is_news && before.as_ref().is_some_and(|record| record.hash == hash);
+    let poll = format!("{}/{} {} {}", fleet.namespace, fleet.name, source.endpoint, source.id);
+    if is_unchanged && !context.polls.is_due(&poll) {
+        return outcome(before, None, None, 0, history);
+    }
+
     let attempt = async {
-        let client = Client::new(connection)?;
+        if let Some(older) = older_owner(object, source, context).await {
+            return Err(RegistrationError::ForeignDataSource {
+                id: source.id.clone(),
+                refusal: Refusal::Taken { older },
+            });
+        }
+        let client = Client::new(connection, &context.traffic)?;
         let registered = registration::reconcile(&client, &desired, before.as_ref()).await?;
         let tested = match registered.tested {
             // It was never found to work: ask again, until it does.
             TestOutcome::NotTested if !was_registered => registration::test(&client, &source.id).await,
             tested => tested,
         };
+        // A data source that is new has no results to forget.
+        if is_news && history.notified.is_some() {
+            registration::notify(&client, &source.id).await?;
+        }
         Ok::<_, RegistrationError>((registered.record, registered.writes, tested))
     };
     match attempt.await {
-        Ok((record, writes, TestOutcome::Failed { message })) => {
-            let text = format!("GoodData cannot reach the fleet: {message}");
-            let reason = Reason::Registration(registration::Reason::ConnectionTestFailed);
-            outcome(Some(record), Some((reason, text)), Some(Class::Transient), writes)
-        }
-        Ok((record, writes, TestOutcome::NotTested | TestOutcome::Succeeded | TestOutcome::Unknown { .. })) => {
-            let class = unfit.as_ref().map(|_| Class::Transient);
-            outcome(Some(record), unfit, class, writes)
+        Ok((record, writes, tested)) => {
+            let history = History {
+                synced: if writes > 0 { Some(now()) } else { history.synced },
+                test: match &tested {
+                    TestOutcome::NotTested => history.test,
+                    TestOutcome::Succeeded => Some(ConnectionTest::Succeeded),
+                    TestOutcome::Failed { .. } => Some(ConnectionTest::Failed),
+                    TestOutcome::Unknown { .. } => Some(ConnectionTest::Unknown),
+                },
+                notified: revision.map(str::to_owned).or(history.notified),
+            };
+            match tested {
+                TestOutcome::Failed { message } => {
+                    let text = format!("GoodData cannot reach the fleet: {message}");
+                    let reason = Reason::Registration(registration::Reason::ConnectionTestFailed);
+                    outcome(
+                        Some(record),
+                        Some((reason, text)),
+                        Some(Class::Transient),
+                        writes,
+                        history,
+                    )
+                }
+                TestOutcome::NotTested | TestOutcome::Succeeded | TestOutcome::Unknown { .. } => {
+                    context.polls.looked(&poll);
+                    let class = unfit.as_ref().map(|_| Class::Transient);
+                    outcome(Some(record), unfit, class, writes, history)
+                }
+            }
         }
         Err(error) => {
-            if let Some(time) = error.retry_after().filter(|time| *time > Duration::ZERO) {
-                context.backoff.pause(&pause, time);
-            }
             tracing::warn!(
                 namespace = object.namespace(), name = object.name_any(), data_source = source.id,
                 reason = %error.reason(), error = error.message(), "registration failed"
@@ -189,9 +220,21 @@ async fn one(
     }
 }
 
-fn is_registered(object: &FlexConnectServer, source: &DataSource) -> bool {
-    let sources = object.status.iter().flat_map(|status| &status.data_sources);
-    sources
-        .clone()
-        .any(|known| known.endpoint == source.endpoint && known.id == source.id && known.registered)
+/// The older object that has the data source. An API server that does not tell is no reason to give up what is ours.
+async fn older_owner(object: &FlexConnectServer, source: &DataSource, context: &Context) -> Option<String> {
+    let mut asked = object.spec.data_sources.iter();
+    let asked = asked.find(|asked| asked.endpoint == source.endpoint && asked.id == source.id)?;
+    match rivals::older_owner(object, asked, context).await {
+        Ok(older) => older,
+        Err(error) => {
+            tracing::debug!(%error, "cannot look for other owners of the data source");
+            None
+        }
+    }
+}
+
+/// To the second, as the API server keeps times.
+fn now() -> Time {
+    let now = Timestamp::now();
+    Time(now.round(Unit::Second).unwrap_or(now))
 }

@@ -15,7 +15,8 @@ use super::events::SourceEvent as Event;
 use super::fleet::{ADVERTISED_HOST, LocalFleet, Source};
 use super::report::Reporter;
 use crate::registration::{
-    Client, Connection, Reason, Record, RegistrationError, Removed, TestOutcome, Timeouts, reconcile, remove, test,
+    Client, Connection, Reason, Record, RegistrationError, Removed, TestOutcome, Timeouts, Traffic, reconcile, remove,
+    test,
 };
 
 /// How often an unchanged registration is looked at.
@@ -48,6 +49,7 @@ pub(super) struct Registrar {
     stop: CancellationToken,
     reporter: Arc<Reporter>,
     sources: BTreeMap<(String, String), Registration>,
+    traffic: Traffic,
 }
 
 /// One data source, as far as we know it.
@@ -81,6 +83,7 @@ impl Registrar {
             stop,
             reporter,
             sources: BTreeMap::new(),
+            traffic: Traffic::default(),
         }
     }
 
@@ -141,7 +144,7 @@ impl Registrar {
                 .entry(key(source))
                 .or_insert_with(|| Registration::new(source.clone()));
             registration.source = source.clone();
-            delay = delay.min(registration.pass(wanted, changed, &self.reporter).await);
+            delay = delay.min(registration.pass(wanted, changed, &self.traffic, &self.reporter).await);
         }
         delay
     }
@@ -153,7 +156,7 @@ impl Registrar {
         let outcome = match source.deletion_policy {
             DeletionPolicy::Retain if record.is_none() => return,
             DeletionPolicy::Retain => "stays, without servers behind it (deletionPolicy: Retain)".to_owned(),
-            DeletionPolicy::Delete => delete(&source, record.as_ref()).await,
+            DeletionPolicy::Delete => delete(&source, record.as_ref(), &self.traffic).await,
         };
         self.reporter.report(&Event::Unregistered {
             data_source: id,
@@ -163,10 +166,10 @@ impl Registrar {
     }
 }
 
-async fn delete(source: &Source, record: Option<&Record>) -> String {
+async fn delete(source: &Source, record: Option<&Record>, traffic: &Traffic) -> String {
     let own_hosts = BTreeSet::from([ADVERTISED_HOST.to_owned()]);
     let removed = timeout(GOODBYE, async {
-        let client = client(source)?;
+        let client = client(source, traffic)?;
         // Without a record it is ours only when it leads here; then a create whose answer was lost is taken away, too.
         remove(&client, &source.source.id, record, &own_hosts).await
     });
@@ -182,12 +185,12 @@ async fn delete(source: &Source, record: Option<&Record>) -> String {
     }
 }
 
-fn client(source: &Source) -> Result<Client, RegistrationError> {
+fn client(source: &Source, traffic: &Traffic) -> Result<Client, RegistrationError> {
     let connection: &Connection = match &source.source.connection {
         Ok(connection) => connection,
         Err(message) => return Err(RegistrationError::InvalidConnection(message.clone())),
     };
-    Ok(Client::new(connection)?.with_timeouts(TIMEOUTS))
+    Ok(Client::new(connection, traffic)?.with_timeouts(TIMEOUTS))
 }
 
 impl Registration {
@@ -202,14 +205,14 @@ impl Registration {
     }
 
     /// One pass over this data source. Returns when the next is due.
-    async fn pass(&mut self, wanted: &Wanted, changed: bool, reporter: &Reporter) -> Duration {
+    async fn pass(&mut self, wanted: &Wanted, changed: bool, traffic: &Traffic, reporter: &Reporter) -> Duration {
         let desired = wanted.fleet.desired(
             &self.source.source,
             wanted.replicas.iter().map(|(ordinal, port)| (*ordinal, *port)),
         );
         // Set before the request: whatever ends it, GoodData may have got it.
         self.may_hold.extend(wanted.replicas.keys());
-        let outcome = match client(&self.source) {
+        let outcome = match client(&self.source, traffic) {
             Ok(client) => reconcile(&client, &desired, self.record.as_ref())
                 .await
                 .map(|done| (client, done)),

@@ -5,9 +5,10 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::answer::{Answer, Detail, clean};
+use super::answer::Answer;
 use super::client::{Client, ENTITY, JSON};
 use super::data_source::{Attributes, DataSource, Document};
+use super::detail::{Detail, clean};
 use super::error::RegistrationError;
 use super::fingerprint::fingerprint;
 use super::observe::{data_source, same_organization, unexpected};
@@ -79,6 +80,19 @@ pub async fn test(client: &Client, id: &str) -> TestOutcome {
         Err(detail) => TestOutcome::Unknown {
             message: unexpected(client, detail).message(),
         },
+    }
+}
+
+/// Tells GoodData that the data behind the data source changed: cached results are not used any more.
+///
+/// # Errors
+/// [`RegistrationError`]; the data source itself is as it was.
+pub async fn notify(client: &Client, id: &str) -> Result<(), RegistrationError> {
+    let path = ["actions", "dataSources", id, "uploadNotification"];
+    let answer = client.send(Method::POST, &path, JSON, None).await?;
+    match answer.status {
+        StatusCode::NO_CONTENT | StatusCode::OK => Ok(()),
+        _ => Err(answer.into_error(client.endpoint(), "notify of new data", &[client.token()])),
     }
 }
 

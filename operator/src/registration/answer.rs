@@ -1,6 +1,5 @@
 //! What GoodData answered: problem documents, plain text, JSON or nothing, read into one short sentence.
 
-use std::fmt;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -8,43 +7,11 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::detail::{Detail, clean};
 use super::error::RegistrationError;
 
-/// Characters of somebody else's text that go into a message of ours.
-const TEXT_LIMIT: usize = 300;
 /// The longest wait that an answer can ask for.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_hours(1);
-
-/// What the other side said, short and clean, with what its support needs to find the request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Detail {
-    text: String,
-    status: Option<u16>,
-    trace_id: Option<String>,
-}
-
-impl Detail {
-    /// A finding of our own.
-    pub(super) fn finding(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            status: None,
-            trace_id: None,
-        }
-    }
-}
-
-impl fmt::Display for Detail {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)?;
-        match (self.status, &self.trace_id) {
-            (Some(status), Some(trace)) => write!(formatter, " (HTTP {status}, traceId {trace})"),
-            (Some(status), None) => write!(formatter, " (HTTP {status})"),
-            (None, Some(trace)) => write!(formatter, " (traceId {trace})"),
-            (None, None) => Ok(()),
-        }
-    }
-}
 
 /// One HTTP answer, its body read within the bound.
 #[derive(Debug)]
@@ -138,7 +105,7 @@ impl Answer {
     }
 
     /// Seconds from `Retry-After`, or from the header that older versions sent.
-    fn retry_after(&self) -> Option<Duration> {
+    pub(super) fn retry_after(&self) -> Option<Duration> {
         let seconds = self
             .header(RETRY_AFTER.as_str())
             .or_else(|| self.header("x-ratelimit-retry-after"))?;
@@ -148,30 +115,6 @@ impl Answer {
 
 fn is_trace_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-}
-
-/// Somebody else's text, fit for a status: one line, bounded, without the secrets that we sent.
-pub(super) fn clean(text: &str, secrets: &[&str]) -> String {
-    let mut text = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .fold(String::new(), |mut line, word| {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-            line
-        });
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret, "***");
-    }
-    match text.char_indices().nth(TEXT_LIMIT) {
-        Some((end, _)) => {
-            text.truncate(end);
-            text + "…"
-        }
-        None => text,
-    }
 }
 
 #[cfg(test)]
@@ -244,17 +187,6 @@ mod tests {
         assert_eq!(error.reason(), Reason::RateLimited);
         assert_eq!(error.retry_after(), seconds.map(Duration::from_secs));
         assert!(error.message().contains("Rate limit exceeded."));
-    }
-
-    #[test]
-    fn foreign_text_is_cut_flattened_and_without_secrets() {
-        assert_eq!(clean("a\r\n\tb\u{7}c  d", &[]), "a b c d");
-        assert_eq!(
-            clean("token s3cret was refused", &["", "s3cret"]),
-            "token *** was refused"
-        );
-        let long = clean(&"ä".repeat(1000), &[]);
-        assert_eq!(long.chars().count(), TEXT_LIMIT + 1);
     }
 
     #[test]

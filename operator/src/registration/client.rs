@@ -9,8 +9,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::Connection;
-use super::answer::{Answer, Detail};
+use super::answer::Answer;
+use super::detail::Detail;
 use super::error::RegistrationError;
+use super::traffic::Traffic;
 
 /// The media type of the entity API.
 pub(super) const ENTITY: &str = "application/vnd.gooddata.api+json";
@@ -50,6 +52,7 @@ pub struct Client {
     host_header: Option<HeaderValue>,
     token: SecretString,
     timeouts: Timeouts,
+    traffic: Traffic,
 }
 
 impl fmt::Debug for Client {
@@ -66,7 +69,7 @@ impl Client {
     ///
     /// # Errors
     /// [`RegistrationError::InvalidConnection`], which names the part that cannot be used.
-    pub fn new(connection: &Connection) -> Result<Self, RegistrationError> {
+    pub fn new(connection: &Connection, traffic: &Traffic) -> Result<Self, RegistrationError> {
         let base = parse_endpoint(&connection.endpoint, connection.insecure_http).map_err(invalid)?;
         let host_header = connection
             .host_header
@@ -123,6 +126,7 @@ impl Client {
             host_header,
             token: connection.token.clone(),
             timeouts: Timeouts::default(),
+            traffic: traffic.clone(),
         })
     }
 
@@ -156,11 +160,11 @@ impl Client {
         self.timeouts
     }
 
-    /// Sends one request and reads its answer, whatever its status.
+    /// Sends one request when its turn has come, and reads its answer, whatever its status.
     ///
     /// # Errors
     /// [`RegistrationError::Unreachable`] without an answer, [`RegistrationError::UnexpectedAnswer`] when its body is
-    /// larger than any of GoodData's.
+    /// larger than any of GoodData's; and when it may not be sent.
     pub(super) async fn send(
         &self,
         method: Method,
@@ -169,6 +173,14 @@ impl Client {
         body: Option<&Value>,
     ) -> Result<Answer, RegistrationError> {
         self.send_within(self.timeouts.request, method, path, accept, body)
+            .await
+    }
+
+    /// Reads one page of a list.
+    pub(super) async fn page(&self, path: &[&str], page: usize, size: usize) -> Result<Answer, RegistrationError> {
+        let mut url = self.url(path);
+        url.set_query(Some(&format!("page={page}&size={size}")));
+        self.send_to(self.timeouts.request, Method::GET, url, ENTITY, None)
             .await
     }
 
@@ -181,9 +193,37 @@ impl Client {
         accept: &'static str,
         body: Option<&Value>,
     ) -> Result<Answer, RegistrationError> {
+        self.send_to(timeout, method, self.url(path), accept, body).await
+    }
+
+    async fn send_to(
+        &self,
+        timeout: Duration,
+        method: Method,
+        url: Url,
+        accept: &'static str,
+        body: Option<&Value>,
+    ) -> Result<Answer, RegistrationError> {
+        let turn = self
+            .traffic
+            .turn(&self.organization_host(), self.endpoint(), &method)
+            .await?;
+        let outcome = self.exchange(timeout, method, url, accept, body).await;
+        turn.ended(outcome.as_ref());
+        outcome
+    }
+
+    async fn exchange(
+        &self,
+        timeout: Duration,
+        method: Method,
+        url: Url,
+        accept: &'static str,
+        body: Option<&Value>,
+    ) -> Result<Answer, RegistrationError> {
         let mut request = self
             .http
-            .request(method, self.url(path))
+            .request(method, url)
             .timeout(timeout)
             .header(ACCEPT, HeaderValue::from_static(accept));
         if let Some(host) = &self.host_header {
@@ -297,7 +337,9 @@ mod tests {
     #[case::query("https://gd.example.com?x=1", "must end after the host and port")]
     #[case::user("https://me:secret@gd.example.com", "must not hold a user")]
     fn an_endpoint_that_cannot_work_is_refused(#[case] endpoint: &str, #[case] text: &str) {
-        let error = Client::new(&connection(endpoint)).unwrap_err().message();
+        let error = Client::new(&connection(endpoint), &Traffic::default())
+            .unwrap_err()
+            .message();
         assert!(error.contains(text), "{error}");
         assert!(!error.contains("secret"), "{error}");
     }
@@ -308,14 +350,14 @@ mod tests {
     #[case::host(Connection { host_header: Some("a\r\nb".into()), ..connection("https://gd") }, "host header")]
     #[case::ca(Connection { ca_pem: Some("no certificate".into()), ..connection("https://gd") }, "the CA")]
     fn the_unusable_part_of_a_connection_is_named(#[case] connection: Connection, #[case] part: &str) {
-        let error = Client::new(&connection).unwrap_err().message();
+        let error = Client::new(&connection, &Traffic::default()).unwrap_err().message();
         assert!(error.contains(part), "{error}");
         assert!(!error.contains("break"), "{error}");
     }
 
     #[test]
     fn an_id_cannot_change_the_path() {
-        let client = Client::new(&connection("https://gd.example.com/")).unwrap();
+        let client = Client::new(&connection("https://gd.example.com/"), &Traffic::default()).unwrap();
         let url = client.url(&["entities", "dataSources", "../a b?c"]);
         assert_eq!(
             url.as_str(),
@@ -325,7 +367,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_token() {
-        let client = Client::new(&connection("https://gd.example.com")).unwrap();
+        let client = Client::new(&connection("https://gd.example.com"), &Traffic::default()).unwrap();
         assert!(!format!("{client:?} {:?}", connection("https://gd")).contains("api-token"));
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
-use super::answer::Detail;
+use super::detail::Detail;
 
 /// When another attempt makes sense. This alone decides retry and event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub enum Class {
 pub enum Reason {
     InvalidConnection,
     NoReplicas,
+    NotLeading,
     Unreachable,
     Unavailable,
     RateLimited,
@@ -35,6 +36,7 @@ pub enum Reason {
     OrganizationChanged,
     Conflict,
     ForeignDataSource,
+    InUse,
     Rejected,
     UnexpectedAnswer,
     ConnectionTestFailed,
@@ -47,6 +49,7 @@ impl Reason {
         match self {
             Self::InvalidConnection => "InvalidConnection",
             Self::NoReplicas => "NoReplicas",
+            Self::NotLeading => "NotLeading",
             Self::Unreachable => "Unreachable",
             Self::Unavailable => "Unavailable",
             Self::RateLimited => "RateLimited",
@@ -56,6 +59,7 @@ impl Reason {
             Self::OrganizationChanged => "OrganizationChanged",
             Self::Conflict => "Conflict",
             Self::ForeignDataSource => "ForeignDataSource",
+            Self::InUse => "InUse",
             Self::Rejected => "Rejected",
             Self::UnexpectedAnswer => "UnexpectedAnswer",
             Self::ConnectionTestFailed => "ConnectionTestFailed",
@@ -84,6 +88,12 @@ pub enum Refusal {
     /// Nothing shows that it is ours, and the adoption policy does not allow to take it.
     #[error("it exists already and is not registered by this object")]
     Foreign,
+    /// An older object has it.
+    #[error("it belongs to the older FlexConnectServer {older}")]
+    Taken {
+        /// The namespace and name of that object.
+        older: String,
+    },
 }
 
 /// Why a pass over a data source stopped. No text holds a secret.
@@ -96,6 +106,10 @@ pub enum RegistrationError {
     /// There is no URL to register.
     #[error("no replica has a URL that could be registered")]
     NoReplicas,
+
+    /// Another operator may lead by now, and writes what is to be written.
+    #[error("this operator does not lead any more, and changes nothing")]
+    NotLeading,
 
     /// No answer: DNS, TCP, TLS or time. A write may or may not have happened.
     #[error("cannot reach GoodData at {endpoint}")]
@@ -184,6 +198,15 @@ pub enum RegistrationError {
         refusal: Refusal,
     },
 
+    /// Deleted, it would break reports.
+    #[error("data source {id:?} is not deleted: {user} names it")]
+    InUse {
+        /// The data source.
+        id: String,
+        /// Who uses it, in words.
+        user: String,
+    },
+
     /// GoodData refuses what we sent (400 and other 4xx).
     #[error("GoodData refuses to {action}: {detail}")]
     Rejected {
@@ -208,7 +231,8 @@ impl RegistrationError {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Unreachable { .. }
+            Self::NotLeading
+            | Self::Unreachable { .. }
             | Self::Unavailable { .. }
             | Self::RateLimited { .. }
             | Self::Conflict { .. }
@@ -218,7 +242,8 @@ impl RegistrationError {
             | Self::NotAuthorized { .. }
             | Self::OrganizationNotFound { .. }
             | Self::OrganizationChanged { .. }
-            | Self::ForeignDataSource { .. } => Class::Blocked,
+            | Self::ForeignDataSource { .. }
+            | Self::InUse { .. } => Class::Blocked,
             Self::InvalidConnection(_) | Self::Rejected { .. } => Class::Terminal,
         }
     }
@@ -229,6 +254,7 @@ impl RegistrationError {
         match self {
             Self::InvalidConnection(_) => Reason::InvalidConnection,
             Self::NoReplicas => Reason::NoReplicas,
+            Self::NotLeading => Reason::NotLeading,
             Self::Unreachable { .. } => Reason::Unreachable,
             Self::Unavailable { .. } => Reason::Unavailable,
             Self::RateLimited { .. } => Reason::RateLimited,
@@ -238,6 +264,7 @@ impl RegistrationError {
             Self::OrganizationChanged { .. } => Reason::OrganizationChanged,
             Self::Conflict { .. } => Reason::Conflict,
             Self::ForeignDataSource { .. } => Reason::ForeignDataSource,
+            Self::InUse { .. } => Reason::InUse,
             Self::Rejected { .. } => Reason::Rejected,
             Self::UnexpectedAnswer { .. } => Reason::UnexpectedAnswer,
         }
@@ -263,6 +290,7 @@ impl RegistrationError {
             Self::RateLimited { retry_after, .. } => *retry_after,
             Self::InvalidConnection(_)
             | Self::NoReplicas
+            | Self::NotLeading
             | Self::Unreachable { .. }
             | Self::Unavailable { .. }
             | Self::Unauthorized { .. }
@@ -271,6 +299,7 @@ impl RegistrationError {
             | Self::OrganizationChanged { .. }
             | Self::Conflict { .. }
             | Self::ForeignDataSource { .. }
+            | Self::InUse { .. }
             | Self::Rejected { .. }
             | Self::UnexpectedAnswer { .. } => None,
         }
@@ -283,6 +312,7 @@ impl RegistrationError {
             Self::Unavailable { .. } | Self::UnexpectedAnswer { .. } => true,
             Self::InvalidConnection(_)
             | Self::NoReplicas
+            | Self::NotLeading
             | Self::RateLimited { .. }
             | Self::Unauthorized { .. }
             | Self::NotAuthorized { .. }
@@ -290,6 +320,7 @@ impl RegistrationError {
             | Self::OrganizationChanged { .. }
             | Self::Conflict { .. }
             | Self::ForeignDataSource { .. }
+            | Self::InUse { .. }
             | Self::Rejected { .. } => false,
         }
     }

@@ -3,10 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use secrecy::ExposeSecret as _;
 use sha2::Sha256;
 
-use super::Desired;
 use super::data_source::Attributes;
+use super::{Connection, Desired};
 
 /// HMAC-SHA-256 over the whole document, in base64. It ends in the object's status, which more people can read than
 /// Secrets, so its key is the API token: without that nobody can try out guesses of a weak Flight token. A new API
@@ -18,6 +19,12 @@ pub(super) fn fingerprint(desired: &Desired, api_token: &str) -> String {
     };
     mac.update(document.to_string().as_bytes());
     URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+}
+
+/// What [`Record::hash`](super::Record::hash) becomes when this is registered: another one means that something changed.
+#[must_use]
+pub fn hash(desired: &Desired, connection: &Connection) -> String {
+    fingerprint(desired, connection.token.expose_secret())
 }
 
 #[cfg(test)]

@@ -13,16 +13,21 @@ mod act;
 mod answer;
 mod client;
 mod data_source;
+mod detail;
 mod error;
 mod fingerprint;
 mod observe;
 mod plan;
 mod remove;
+mod traffic;
+mod usage;
 
-pub use act::{reconcile, test};
+pub use act::{notify, reconcile, test};
 pub use client::{Client, Timeouts};
 pub use error::{Class, Reason, Refusal, RegistrationError};
+pub use fingerprint::hash;
 pub use remove::remove;
+pub use traffic::Traffic;
 
 /// How to reach one GoodData organization.
 #[derive(Debug, Clone)]

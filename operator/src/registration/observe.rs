@@ -4,9 +4,9 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::Record;
-use super::answer::Detail;
 use super::client::{Client, ENTITY, JSON};
 use super::data_source::{DataSource, Document};
+use super::detail::Detail;
 use super::error::RegistrationError;
 
 #[derive(Debug, Deserialize)]

@@ -8,6 +8,7 @@ use super::client::{Client, ENTITY};
 use super::error::RegistrationError;
 use super::observe::{data_source, same_organization};
 use super::plan::refuse_removal;
+use super::usage::user_of;
 use super::{Record, Removed};
 
 /// Deletes the data source. It is ours when `record` says so or when every host in its URL is one of `own_hosts` (as in
@@ -27,6 +28,12 @@ pub async fn remove(
     };
     if let Some(refusal) = refuse_removal(own_hosts, record, &live) {
         return Ok(Removed::LeftAlone { refusal });
+    }
+    if let Some(user) = user_of(client, id).await? {
+        return Err(RegistrationError::InUse {
+            id: id.to_owned(),
+            user,
+        });
     }
     let answer = client
         .send(Method::DELETE, &["entities", "dataSources", id], ENTITY, None)

@@ -2,27 +2,42 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::registration::Class;
 
 /// The longest time without a look at an object. Secrets are not watched: a changed one is seen after this at the latest.
 pub const RESYNC: Duration = Duration::from_mins(1);
 
-/// The failures of each object, and who asked not to be asked for a while. Entries go when their object succeeds.
-#[derive(Debug, Default)]
+/// The failures of each object. Entries go when their object succeeds, or is gone.
+#[derive(Debug)]
 pub struct Backoff {
     failures: Mutex<HashMap<String, u32>>,
-    pauses: Mutex<HashMap<String, Instant>>,
+    pace: f64,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::paced(1.0)
+    }
 }
 
 impl Backoff {
+    /// One whose waits are multiplied by `pace`.
+    #[must_use]
+    pub fn paced(pace: f64) -> Self {
+        Self {
+            failures: Mutex::default(),
+            pace,
+        }
+    }
+
     /// Counts a failure, and says how long to wait before the next attempt.
     pub fn failed(&self, object: &str, class: Class) -> Duration {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let count = failures.entry(object.to_owned()).or_default();
         *count = count.saturating_add(1);
-        delay(class, *count, rand::random())
+        delay(class, *count, rand::random()).mul_f64(self.pace)
     }
 
     /// Forgets the failures of an object.
@@ -33,18 +48,23 @@ impl Backoff {
             .remove(object);
     }
 
-    /// Remembers that somebody asked for a pause.
-    pub fn pause(&self, whom: &str, time: Duration) {
-        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        pauses.retain(|_, until| *until > now);
-        pauses.insert(whom.to_owned(), now + time);
+    /// How many failures in a row an object has behind it.
+    #[must_use]
+    pub fn failures(&self, object: &str) -> u32 {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.get(object).copied().unwrap_or(0)
     }
 
-    /// How long the pause of somebody still is.
-    pub fn paused(&self, whom: &str) -> Option<Duration> {
-        let pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
-        pauses.get(whom)?.checked_duration_since(Instant::now())
+    /// How many objects have a failure behind them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether no object has.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
@@ -92,17 +112,10 @@ mod tests {
             backoff.failed("a", Class::Transient);
         }
         assert!(backoff.failed("a", Class::Transient) > Duration::from_secs(10));
+        assert_eq!((backoff.failures("a"), backoff.len()), (11, 1));
         backoff.succeeded("a");
+        assert!(backoff.is_empty());
         assert!(backoff.failed("a", Class::Transient) <= Duration::from_secs(1));
         assert!(backoff.failed("b", Class::Transient) <= Duration::from_secs(1));
-    }
-
-    #[test]
-    fn a_pause_ends() {
-        let backoff = Backoff::default();
-        backoff.pause("a", Duration::from_secs(100));
-        backoff.pause("b", Duration::ZERO);
-        assert!(backoff.paused("a").is_some_and(|left| left > Duration::from_secs(90)));
-        assert_eq!((backoff.paused("b"), backoff.paused("c")), (None, None));
     }
 }

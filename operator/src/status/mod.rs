@@ -3,9 +3,12 @@
 
 mod conditions;
 
-use flexconnect_crds::{DataSourceStatus, EndpointStatus, FlexConnectServer, FlexConnectServerStatus, FunctionStatus};
+use flexconnect_crds::{
+    ConnectionTest, DataSourceStatus, EndpointStatus, FlexConnectServer, FlexConnectServerStatus, FunctionStatus,
+};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource as _, ResourceExt as _};
 use serde_json::json;
@@ -34,6 +37,19 @@ pub struct SourceStatus {
     pub record: Option<Record>,
     /// Why it is not as it shall be; None: it is.
     pub trouble: Option<(Reason, String)>,
+    /// What else is remembered.
+    pub history: History,
+}
+
+/// What is remembered of a data source beside its [`Record`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// When it was last written.
+    pub synced: Option<Time>,
+    /// What GoodData's last test found.
+    pub test: Option<ConnectionTest>,
+    /// The revision that GoodData was last told of.
+    pub notified: Option<String>,
 }
 
 /// What a pass found out.
@@ -172,16 +188,33 @@ fn data_source(source: &SourceStatus) -> DataSourceStatus {
         url: record.map(|record| record.url.clone()),
         hash: record.map(|record| record.hash.clone()),
         message: source.trouble.as_ref().map(|(_, text)| conditions::cut(text)),
+        last_sync: source.history.synced.clone(),
+        connection_test: source.history.test,
+        notified_revision: source.history.notified.clone(),
     }
+}
+
+/// What the status says of a data source.
+#[must_use]
+pub fn known<'a>(object: &'a FlexConnectServer, endpoint: &str, id: &str) -> Option<&'a DataSourceStatus> {
+    let mut sources = object.status.as_ref()?.data_sources.iter();
+    sources.find(|source| source.endpoint == endpoint && source.id == id)
+}
+
+/// What the status remembers of a data source beside its record.
+#[must_use]
+pub fn history(object: &FlexConnectServer, endpoint: &str, id: &str) -> History {
+    known(object, endpoint, id).map_or_else(History::default, |source| History {
+        synced: source.last_sync.clone(),
+        test: source.connection_test,
+        notified: source.notified_revision.clone(),
+    })
 }
 
 /// What the status remembers of a data source.
 #[must_use]
 pub fn record(object: &FlexConnectServer, endpoint: &str, id: &str) -> Option<Record> {
-    let sources = object.status.as_ref()?.data_sources.iter();
-    let source = sources
-        .clone()
-        .find(|source| source.endpoint == endpoint && source.id == id)?;
+    let source = known(object, endpoint, id)?;
     Some(Record {
         organization: source.organization.clone()?,
         hash: source.hash.clone()?,

@@ -29,10 +29,10 @@ fn crd_prints_what_is_committed() {
 #[test]
 fn help_teaches_the_commands() {
     let help = text(&operator(&["--help"]).stdout);
-    for part in ["run", "crd", "local", "kubectl apply -k config/default"] {
+    for part in ["run", "crd", "rbac", "local", "kubectl apply -k config/default"] {
         assert!(help.contains(part), "{part} is not in:\n{help}");
     }
-    for command in ["run", "crd", "local"] {
+    for command in ["run", "crd", "rbac", "local"] {
         assert!(operator(&[command, "--help"]).status.success(), "{command}");
     }
 }
@@ -43,6 +43,39 @@ fn without_a_cluster_it_says_so() {
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
     assert!(error.contains("Error: found no cluster"), "{error}");
+}
+
+#[test]
+fn rbac_prints_what_is_committed_and_what_some_namespaces_need() {
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/rbac/roles.yaml");
+    assert_eq!(
+        text(&operator(&["rbac"]).stdout),
+        std::fs::read_to_string(committed).unwrap()
+    );
+    let two = text(&operator(&["rbac", "--namespace", "a", "--namespace", "b", "--lease-name", "ab"]).stdout);
+    assert!(!two.contains("kind: Cluster"), "{two}");
+    assert!(
+        two.contains("namespace: b") && two.contains("resourceNames: [ab]"),
+        "{two}"
+    );
+}
+
+#[test]
+fn times_that_cannot_work_are_refused_with_what_can() {
+    for (arguments, sentence) in [
+        (
+            ["run", "--lease-duration", "2s"],
+            "--lease-duration must be at least 3s",
+        ),
+        (
+            ["run", "--watch-timeout", "1s"],
+            "--watch-timeout must be from 5s to 1h",
+        ),
+    ] {
+        let output = operator(&arguments);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains(sentence), "{}", text(&output.stderr));
+    }
 }
 
 #[test]

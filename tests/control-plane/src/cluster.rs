@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
-use http::{HeaderName, HeaderValue, Method};
-use k8s_openapi::api::core::v1::Namespace;
+use http::Method;
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use kube::client::{Body, ClientBuilder};
+use kube::config::AuthInfo;
 use kube::core::GroupVersionKind;
 use kube::{Api, Client, Config, ResourceExt as _};
 use serde::Deserialize as _;
@@ -17,10 +19,11 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 use tower::util::MapRequestLayer;
 
-use crate::eventually;
+use crate::{Faults, eventually};
 
-/// The account of the operator, as config/rbac makes it.
-const ACCOUNT: &str = "system:serviceaccount:flexconnect-system:flexconnect-operator";
+/// The account of the operator, as config/rbac makes it, and where.
+const ACCOUNT: &str = "flexconnect-operator";
+const SYSTEM: &str = "flexconnect-system";
 const MANAGER: &str = "control-plane-tests";
 
 static PREPARED: OnceCell<()> = OnceCell::const_new();
@@ -59,16 +62,34 @@ impl Cluster {
         Ok(Self { config, admin })
     }
 
-    /// A client with the rights of the operator and no others, and the count of its writes, events excepted.
+    /// The configuration of a client that is the operator's service account of that namespace, and nobody else.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub async fn account(&self, namespace: &str) -> Result<Config> {
+        let accounts = Api::<ServiceAccount>::namespaced(self.admin.clone(), namespace);
+        let token = accounts
+            .create_token_request(ACCOUNT, &PostParams::default(), &TokenRequest::default())
+            .await?
+            .status
+            .context("the API server gives no token")?;
+        let mut config = self.config.clone();
+        config.auth_info = AuthInfo {
+            token: Some(token.token.into()),
+            ..AuthInfo::default()
+        };
+        Ok(config)
+    }
+
+    /// A client with the rights of the operator and no others, which fails as planned, and the count of its writes, events
+    /// excepted.
     ///
     /// # Errors
     /// When the connection cannot be set up.
-    pub fn operator_client(&self) -> Result<(Client, Arc<AtomicU64>)> {
-        let mut config = self.config.clone();
-        config.headers.push((
-            HeaderName::from_static("impersonate-user"),
-            HeaderValue::from_static(ACCOUNT),
-        ));
+    pub async fn operator_client(&self, faults: &Faults) -> Result<(Client, Arc<AtomicU64>)> {
+        let mut config = self.account(SYSTEM).await?;
+        // As the operator's own.
+        config.default_retry = false;
         let writes = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&writes);
         let count = MapRequestLayer::new(move |request: http::Request<Body>| {
@@ -77,7 +98,8 @@ impl Cluster {
             }
             request
         });
-        Ok((ClientBuilder::try_from(config)?.with_layer(&count).build(), writes))
+        let client = ClientBuilder::try_from(config)?.with_layer(faults).with_layer(&count);
+        Ok((client.build(), writes))
     }
 }
 
@@ -102,22 +124,37 @@ async fn prepare(admin: &Client) -> Result<()> {
     )
     .await?;
 
-    let system: Namespace = serde_json::from_value(json!({"metadata": {"name": "flexconnect-system"}}))?;
+    let system: Namespace = serde_json::from_value(json!({"metadata": {"name": SYSTEM}}))?;
     Api::<Namespace>::all(admin.clone())
-        .patch("flexconnect-system", &params, &Patch::Apply(&system))
+        .patch(SYSTEM, &params, &Patch::Apply(&system))
         .await?;
-    for file in ["service_account.yaml", "role.yaml", "role_binding.yaml"] {
+    for file in ["service_account.yaml", "roles.yaml"] {
         let text = std::fs::read_to_string(repository().join("config/rbac").join(file))?;
-        let object = DynamicObject::deserialize(serde_yaml::Deserializer::from_str(&text))?;
+        apply_yaml(admin, &text).await.with_context(|| file.to_owned())?;
+    }
+    Ok(())
+}
+
+/// Applies what a file holds.
+///
+/// # Errors
+/// When the API server refuses it.
+pub async fn apply_yaml(admin: &Client, text: &str) -> Result<()> {
+    for document in serde_yaml::Deserializer::from_str(text) {
+        let object = DynamicObject::deserialize(document)?;
         let types = object.types.clone().context("the object has no kind")?;
         let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(&types)?);
         let api = match object.namespace() {
             Some(namespace) => Api::<DynamicObject>::namespaced_with(admin.clone(), &namespace, &resource),
             None => Api::all_with(admin.clone(), &resource),
         };
-        api.patch(&object.name_any(), &params, &Patch::Apply(&object))
-            .await
-            .with_context(|| file.to_owned())?;
+        api.patch(
+            &object.name_any(),
+            &PatchParams::apply(MANAGER).force(),
+            &Patch::Apply(&object),
+        )
+        .await
+        .with_context(|| format!("{} {}", types.kind, object.name_any()))?;
     }
     Ok(())
 }

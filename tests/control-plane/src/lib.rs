@@ -4,10 +4,16 @@
 //! are real ones, in the process of the tests.
 
 mod cluster;
+mod faults;
 mod kubelet;
+mod process;
+mod proxy;
 mod wait;
 mod world;
 
-pub use cluster::{Cluster, repository};
+pub use cluster::{Cluster, apply_yaml, repository};
+pub use faults::{Failure, Faults};
+pub use process::{Kubeconfig, Operator};
+pub use proxy::{Mode, Proxy};
 pub use wait::eventually;
 pub use world::{Fleet, World};

@@ -7,21 +7,22 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use flexconnect_crds::{FlexConnectServer, FlexConnectServerStatus};
 use flexconnect_operator::controller::{self, Context, Patience, Scope};
+use flexconnect_operator::rbac::Roles;
 use flexconnect_operator::runtime::health::Ready;
 use flexconnect_sandbox::{ConnectionTest, Options, Sandbox};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use kube::{Api, Client, Resource};
+use kube::{Api, Client, Config, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::kubelet::Kubelet;
-use crate::{Cluster, eventually};
+use crate::{Cluster, Faults, apply_yaml, eventually};
 
 /// The name of the fleet in every test; namespaces keep them apart.
 const NAME: &str = "sales";
@@ -40,6 +41,7 @@ pub struct World {
     pub namespace: String,
     /// The GoodData of this test.
     pub gooddata: Sandbox,
+    cluster: Cluster,
     writes: Arc<AtomicU64>,
     shutdown: CancellationToken,
     operator: Option<JoinHandle<()>>,
@@ -56,6 +58,35 @@ impl World {
     /// # Errors
     /// When the cluster is not there.
     pub async fn new() -> Result<Self> {
+        Self::with_faults(&Faults::default()).await
+    }
+
+    /// The same with an API server that fails as planned, and an operator that waits a fiftieth of the usual time for its
+    /// next attempt.
+    ///
+    /// # Errors
+    /// When the cluster is not there.
+    pub async fn with_faults(faults: &Faults) -> Result<Self> {
+        let mut world = Self::deserted().await?;
+        let (client, writes) = world.cluster.operator_client(faults).await?;
+        world.writes = writes;
+        let context = Context::new(client, Scope::of([world.namespace.clone()]), PATIENCE);
+        // Each pass looks at GoodData, so that a test need not wait for the next time.
+        let pace = if faults.are_planned() { 0.02 } else { 1.0 };
+        let context = Arc::new(context.polling_every(Duration::ZERO).hurried(pace));
+        world.operator = Some(tokio::spawn(controller::run(
+            context,
+            Ready::default(),
+            world.shutdown.clone(),
+        )));
+        Ok(world)
+    }
+
+    /// A world without an operator.
+    ///
+    /// # Errors
+    /// When the cluster is not there.
+    pub async fn deserted() -> Result<Self> {
         let cluster = Cluster::connect().await?;
         let namespace = format!("t-{:08x}", rand::random::<u32>());
         let object: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace, "labels": {
@@ -68,25 +99,35 @@ impl World {
             connection_test: ConnectionTest::AssumeSuccess,
             ..Options::default()
         };
-        let gooddata = Sandbox::start(options).await?;
-
-        let (client, writes) = cluster.operator_client()?;
-        let shutdown = CancellationToken::new();
-        let context = Arc::new(Context::new(client, Scope::Namespace(namespace.clone()), PATIENCE));
-        let operator = tokio::spawn(controller::run(context, Ready::default(), shutdown.clone()));
-        let admin = cluster.admin;
-        let kubelet = Kubelet::new(admin.clone(), namespace.clone());
         let world = Self {
-            admin,
+            admin: cluster.admin.clone(),
+            kubelet: Kubelet::new(cluster.admin.clone(), namespace.clone()),
+            cluster,
             namespace,
-            gooddata,
-            writes,
-            shutdown,
-            operator: Some(operator),
-            kubelet,
+            gooddata: Sandbox::start(options).await?,
+            writes: Arc::default(),
+            shutdown: CancellationToken::new(),
+            operator: None,
         };
         world.secret("gooddata", "token", "sandbox-token").await?;
         Ok(world)
+    }
+
+    /// An account `flexconnect-operator` in this world's namespace, with the rights for these namespaces and no others, and
+    /// the Lease `lead` there.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn account(&self, namespaces: &[&str]) -> Result<Config> {
+        let account: ServiceAccount = serde_json::from_value(json!({"metadata": {"name": "flexconnect-operator"}}))?;
+        self.api().create(&PostParams::default(), &account).await?;
+        let roles = Roles {
+            namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
+            operator_namespace: self.namespace.clone(),
+            lease: "lead".to_owned(),
+        };
+        apply_yaml(&self.admin, &roles.yaml()).await?;
+        self.cluster.account(&self.namespace).await
     }
 
     /// Ends the operator, and finds that it could be ended.

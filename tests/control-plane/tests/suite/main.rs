@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod deletion;
+mod faults;
 mod gooddata;
+mod leader;
 mod lifecycle;
 mod operations;
 mod ownership;
