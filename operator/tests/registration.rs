@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use flexconnect_operator::registration::{
     Adoption, CacheStrategy, Class, Client, Connection, Desired, LoadBalancing, Reason, Record, Refusal, Registered,
-    RegistrationError, Removed, TestOutcome, Timeouts, Traffic, reconcile, remove, test,
+    RegistrationError, Removed, TestOutcome, Timeouts, Traffic, notify, reconcile, remove, test,
 };
-use flexconnect_sandbox::{ConnectionTest, DEFAULT_TOKEN, Fault, FaultKind, Options, Sandbox, Variant};
+use flexconnect_sandbox::{ConnectionTest, DEFAULT_TOKEN, Dataset, Fault, FaultKind, Options, Sandbox, Variant};
 use reqwest::Method;
 use rstest::rstest;
 use secrecy::ExposeSecret as _;
@@ -361,7 +361,71 @@ async fn each_fault_has_its_reason_and_heals(
     assert_eq!(error.reason(), reason);
 
     sandbox.heal();
+    // A pause that was asked for holds for all clients that share their traffic; this one has its own.
+    let client = impatient(&sandbox);
     assert_eq!(reconcile(&client, &desired(), Some(&record)).await.unwrap().writes, 0);
+}
+
+#[tokio::test]
+async fn a_pause_is_kept_without_another_request() {
+    let sandbox = start().await;
+    let traffic = Traffic::default();
+    let one = Client::new(&connection(sandbox.endpoint()), &traffic).unwrap();
+    let record = register(&one).await.record;
+    sandbox.inject([Fault::new(FaultKind::RateLimited(70))]);
+    reconcile(&one, &desired(), Some(&record)).await.unwrap_err();
+    sandbox.heal();
+
+    let requests = sandbox.counters().requests;
+    let other = Client::new(&connection(sandbox.endpoint()), &traffic).unwrap();
+    let error = reconcile(&other, &desired(), Some(&record)).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::RateLimited);
+    assert!(
+        error.message().contains("asked for a pause of 70 s more"),
+        "{}",
+        error.message()
+    );
+    assert_eq!(sandbox.counters().requests, requests, "nothing was sent");
+}
+
+#[rstest]
+#[case::table(Some("Weather"))]
+#[case::sql(None)]
+#[tokio::test]
+async fn what_a_data_set_names_is_not_deleted(#[case] table: Option<&str>) {
+    let sandbox = start().await;
+    let client = client(&sandbox);
+    let record = register(&client).await.record;
+    let data_set = |data_source: &str| Dataset {
+        id: "weather".to_owned(),
+        data_source_id: data_source.to_owned(),
+        table_id: table.map(str::to_owned),
+    };
+    let others = (0..3).map(|number| (format!("a{number}"), vec![data_set("another")]));
+    sandbox.set_workspaces(others.chain([("z".to_owned(), vec![data_set("sales")])]).collect());
+    let nothing = BTreeSet::new();
+    let error = remove(&client, "sales", Some(&record), &nothing).await.unwrap_err();
+    assert_eq!((error.reason(), error.class()), (Reason::InUse, Class::Blocked));
+    assert_eq!(
+        error.message(),
+        "data source \"sales\" is not deleted: the data set \"weather\" of the workspace \"z\" names it"
+    );
+    assert_eq!(sandbox.data_source_ids(), ["sales"]);
+
+    sandbox.set_workspaces(Default::default());
+    let removed = remove(&client, "sales", Some(&record), &nothing).await.unwrap();
+    assert_eq!(removed, Removed::Deleted);
+}
+
+#[tokio::test]
+async fn a_notification_reaches_the_data_source() {
+    let sandbox = start().await;
+    let client = client(&sandbox);
+    register(&client).await;
+    notify(&client, "sales").await.unwrap();
+    assert_eq!(sandbox.counters().upload_notifications.get("sales"), Some(&1));
+    let error = notify(&client, "other").await.unwrap_err();
+    assert_eq!(error.reason(), Reason::Rejected);
 }
 
 #[tokio::test]

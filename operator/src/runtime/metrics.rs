@@ -302,7 +302,7 @@ mod tests {
             r#"flexconnect_operator_reconcile_writes_bucket{le="1"} 1"#,
             r#"flexconnect_operator_reconcile_writes_bucket{le="2"} 2"#,
             r#"flexconnect_operator_reconcile_seconds_count{outcome="abandoned"} 1"#,
-            "flexconnect_operator_leader 1",
+            "\nflexconnect_operator_leader 1\n",
             "flexconnect_operator_objects 7",
             r#"flexconnect_operator_events_total{reason="Registered"} 1"#,
             r#"flexconnect_operator_remote_request_seconds_count{method="GET",outcome="ok"} 1"#,
@@ -312,6 +312,9 @@ mod tests {
             assert!(page.contains(line), "{line} is not in:\n{page}");
         }
         assert!(page.contains(&format!(r#"build_info{{version="{}"}} 1"#, env!("CARGO_PKG_VERSION"))));
-        assert!(!Metrics::new().text().contains("operator_leader 1"), "each has its own");
+        assert!(
+            !Metrics::new().text().contains("operator_leader 1\n"),
+            "each has its own"
+        );
     }
 }

@@ -2,8 +2,10 @@
 
 use anyhow::Result;
 use flexconnect_control_plane_tests::{World, eventually};
+use flexconnect_crds::{ConnectionTest, FlexConnectServer, FlexConnectServerStatus};
 use flexconnect_sandbox::{Fault, FaultKind};
 use k8s_openapi::api::apps::v1::StatefulSet;
+use kube::api::{Patch, PatchParams};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::json;
 
@@ -169,5 +171,111 @@ async fn one_data_source_in_trouble_does_not_hold_up_the_other() -> Result<()> {
     )
     .await?;
     world.object::<StatefulSet>("sales", "the fleet", |_| true).await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn results_are_forgotten_after_a_roll_out_where_they_are_kept() -> Result<()> {
+    let world = World::new().await?;
+    let mut fleet = world.fleet();
+    fleet.0["spec"]["dataSources"][0]["cacheStrategy"] = json!("Always");
+    world.apply(&fleet).await?;
+    let roll_out = async |revision: &str| -> Result<()> {
+        world.make_ready().await?;
+        let status = json!({"status": {"currentRevision": revision, "updateRevision": revision}});
+        world
+            .api::<StatefulSet>()
+            .patch_status("sales", &PatchParams::default(), &Patch::Merge(status))
+            .await?;
+        let api = world.api::<FlexConnectServer>();
+        let told = |status: &Option<FlexConnectServerStatus>| {
+            let sources = status.iter().flat_map(|status| &status.data_sources);
+            sources
+                .clone()
+                .any(|source| source.notified_revision.as_deref() == Some(revision))
+        };
+        eventually("GoodData was told", async || Ok(api.get("sales").await?.status), told).await?;
+        Ok(())
+    };
+    let notifications = || {
+        world
+            .gooddata
+            .counters()
+            .upload_notifications
+            .get("sales")
+            .copied()
+            .unwrap_or(0)
+    };
+    roll_out("one").await?;
+    assert_eq!(notifications(), 0, "what is new has no results to forget");
+    roll_out("two").await?;
+    assert_eq!(notifications(), 1);
+    world.pass().await?;
+    assert_eq!(notifications(), 1, "once for each roll-out");
+    let source = world
+        .api::<FlexConnectServer>()
+        .get("sales")
+        .await?
+        .status
+        .unwrap()
+        .data_sources
+        .remove(0);
+    assert_eq!(source.connection_test, Some(ConnectionTest::Succeeded));
+    assert!(source.last_sync.is_some());
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_data_source_belongs_to_the_older_object() -> Result<()> {
+    let world = World::new().await?;
+    world.apply_and_register(&world.fleet()).await?;
+    let mut younger = world.fleet();
+    younger.0["metadata"]["name"] = json!("younger");
+    younger.0["spec"]["dataSources"][0]["adoptionPolicy"] = json!("Always");
+    let api = world.api::<FlexConnectServer>();
+    // Ages are whole seconds.
+    let older = api.get("sales").await?.metadata.creation_timestamp.unwrap().0;
+    eventually(
+        "another second",
+        async || Ok(jiff::Timestamp::now()),
+        |now| now.as_second() > older.as_second(),
+    )
+    .await?;
+    api.patch(
+        "younger",
+        &PatchParams::apply("user").force(),
+        &Patch::Apply(&younger.0),
+    )
+    .await?;
+    world
+        .object::<StatefulSet>("younger", "its StatefulSet", |_| true)
+        .await?;
+    let status = json!({"status": {"observedGeneration": 1, "replicas": 3, "readyReplicas": 3}});
+    world
+        .api::<StatefulSet>()
+        .patch_status("younger", &PatchParams::default(), &Patch::Merge(status))
+        .await?;
+    let refused = |status: &Option<FlexConnectServerStatus>| {
+        let sources = status.iter().flat_map(|status| &status.data_sources);
+        sources
+            .clone()
+            .filter_map(|source| source.message.as_deref())
+            .any(|message| {
+                message.ends_with(&format!(
+                    "it belongs to the older FlexConnectServer {}/sales",
+                    world.namespace
+                ))
+            })
+    };
+    eventually("it is refused", async || Ok(api.get("younger").await?.status), refused).await?;
+    assert_eq!(world.registered_url(), Some(world.url_of(3)));
+    api.delete("younger", &Default::default()).await?;
+    eventually(
+        "it is gone",
+        async || Ok(api.get_opt("younger").await?),
+        Option::is_none,
+    )
+    .await?;
+    assert_eq!(world.registered_url(), Some(world.url_of(3)), "and took nothing along");
     world.end().await
 }
