@@ -73,6 +73,24 @@ pub const RULES: &[Rule] = &[
         &["get", "create", "patch", "delete"],
         "by name: neither list nor watch",
     ),
+    rule(
+        "policy",
+        &["poddisruptionbudgets"],
+        &["get", "create", "patch", "delete"],
+        "",
+    ),
+    rule(
+        "autoscaling",
+        &["horizontalpodautoscalers"],
+        &["get", "create", "patch", "delete"],
+        "",
+    ),
+    rule(
+        "networking.k8s.io",
+        &["networkpolicies"],
+        &["get", "create", "patch", "delete"],
+        "",
+    ),
     rule("", &["pods"], &["list"], "which replicas are ready"),
     Rule {
         is_namespaced: false,

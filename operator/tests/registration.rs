@@ -412,7 +412,7 @@ async fn what_a_data_set_names_is_not_deleted(#[case] table: Option<&str>) {
     );
     assert_eq!(sandbox.data_source_ids(), ["sales"]);
 
-    sandbox.set_workspaces(Default::default());
+    sandbox.set_workspaces(std::collections::BTreeMap::default());
     let removed = remove(&client, "sales", Some(&record), &nothing).await.unwrap();
     assert_eq!(removed, Removed::Deleted);
 }

@@ -158,7 +158,9 @@ async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Actio
     let _running = context.passes.begin(&key);
     let meter = context.metrics.pass_begins();
     let span = info_span!("pass", namespace = watched.namespace(), name = watched.name_any());
-    let (outcome, writes) = counting_writes(one(&watched, &context)).instrument(span).await;
+    let (outcome, writes) = Box::pin(counting_writes(one(&watched, &context)))
+        .instrument(span)
+        .await;
     meter.ended(
         match &outcome {
             Ok(Outcome::Settled) => PassEnd::Settled,

@@ -74,7 +74,7 @@ mod tests {
     fn what_is_gone_is_forgotten() {
         let polls = Polls::new(Duration::from_millis(1));
         polls.looked("gone");
-        let long_ago = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
+        let long_ago = Instant::now().checked_sub(Duration::from_mins(1)).unwrap();
         polls.due.lock().unwrap().insert("gone".to_owned(), long_ago);
         polls.looked("a");
         assert!(!polls.due.lock().unwrap().contains_key("gone"));

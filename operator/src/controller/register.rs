@@ -94,6 +94,10 @@ fn released(object: &FlexConnectServer) -> Vec<(Tone, Reason, String)> {
         .collect()
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "the steps of one registration, each of a few lines"
+)]
 async fn one(
     object: &FlexConnectServer,
     fleet: &ValidatedFleet,

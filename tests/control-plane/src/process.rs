@@ -50,15 +50,14 @@ fn authority(config: &Config) -> Result<String> {
         .root_cert
         .as_ref()
         .context("the API server has a CA of its own")?;
-    let pem = ders
-        .iter()
-        .map(|der| {
-            format!(
-                "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-                STANDARD.encode(der)
-            )
-        })
-        .collect::<String>();
+    let mut pem = String::new();
+    for der in ders {
+        pem.extend([
+            "-----BEGIN CERTIFICATE-----\n",
+            &STANDARD.encode(der),
+            "\n-----END CERTIFICATE-----\n",
+        ]);
+    }
     Ok(STANDARD.encode(pem))
 }
 
