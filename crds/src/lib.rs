@@ -9,6 +9,7 @@ mod exposure;
 mod functions;
 mod manifest;
 mod operations;
+mod rollout;
 mod security;
 mod server;
 mod spec;
@@ -21,6 +22,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 pub use manifest::{Manifest, ManifestError};
 pub use operations::{Autoscaling, DisruptionBudget, NetworkPolicy};
+pub use rollout::Rollout;
 pub use security::{Auth, Disabled, Generated, NoAuth, SelfSigned, Tls};
 pub use server::{LocalReference, ServerContainer, SettingsSource, Upgrade};
 pub use spec::{FlexConnectServer, FlexConnectServerSpec};

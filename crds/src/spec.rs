@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     Auth, Autoscaling, DataSource, DisruptionBudget, Exposure, FlexConnectServerStatus, Functions, LocalReference,
-    NetworkPolicy, ServerContainer, SettingsSource, Tls,
+    NetworkPolicy, Rollout, ServerContainer, SettingsSource, Tls,
     server::{free_object, free_tables},
 };
 
@@ -120,6 +120,10 @@ pub struct FlexConnectServerSpec {
     /// Under which addresses GoodData reaches the replicas. Without it each replica has a service inside the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exposure: Option<Exposure>,
+
+    /// How replicas are replaced when their pods change. Without it one after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
 
     /// The data sources in GoodData that stand for this fleet. Without any, nothing is registered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -78,7 +78,9 @@ pub fn certificate_hosts(fleet: &ValidatedFleet) -> BTreeSet<String> {
         format!("*.{headless}.{namespace}.svc"),
         format!("*.{headless}.{namespace}.svc.cluster.local"),
     ]);
-    for endpoint in endpoints(fleet) {
+    // One more than wanted: it stands in for another one in a roll-out.
+    for ordinal in (0..=fleet.replicas).map(Ordinal) {
+        let endpoint = endpoint(fleet, ordinal);
         let short = service_host(&fleet.name, namespace, endpoint.ordinal);
         hosts.insert(format!("{short}.cluster.local"));
         hosts.insert(short);

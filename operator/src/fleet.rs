@@ -24,6 +24,8 @@ pub struct ValidatedFleet {
     pub uid: Option<String>,
     /// How many replicas shall run; 0 to 1000.
     pub replicas: u16,
+    /// How many of them a roll-out may take away at the same time; at least 1.
+    pub max_unavailable: u16,
     /// The functions in Python, if they have a container of their own.
     pub functions: Option<Functions>,
     /// The server of each replica.
@@ -159,8 +161,10 @@ pub struct Container {
 /// How long a server may need to stop, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drain {
-    /// New calls are still served.
+    /// New calls are still served, at most so long.
     pub lame_duck: u64,
+    /// They no longer are when none has come for so long.
+    pub propagation_delay: u64,
     /// Running calls and unread results are waited for.
     pub timeout: u64,
 }

@@ -57,8 +57,8 @@ pub const RULES: &[Rule] = &[
     rule(
         "apps",
         &["statefulsets"],
-        &["get", "list", "watch", "create", "patch"],
-        "",
+        &["get", "list", "watch", "create", "patch", "delete"],
+        "delete: without the pods, where a field cannot be changed",
     ),
     rule(
         "",
@@ -91,7 +91,12 @@ pub const RULES: &[Rule] = &[
         &["get", "create", "patch", "delete"],
         "",
     ),
-    rule("", &["pods"], &["list"], "which replicas are ready"),
+    rule(
+        "",
+        &["pods"],
+        &["list", "delete"],
+        "which replicas are ready; delete: those that stand in the way of a roll-out",
+    ),
     Rule {
         is_namespaced: false,
         ..rule("", &["namespaces"], &["get"], "whether one is being deleted")

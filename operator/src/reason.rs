@@ -25,6 +25,26 @@ pub enum Reason {
     ForeignObject,
     /// The API server refuses an object.
     ApplyFailed,
+    /// Some replicas are ready.
+    SomeReplicasReady,
+    /// No replica is ready.
+    NoReplicaReady,
+    /// Every replica is as wanted.
+    RolloutComplete,
+    /// Pods are made anew.
+    RolloutStarted,
+    /// A replica is taken out of the data sources, replaced, or put back.
+    RollingOut,
+    /// A step waits for a data source that cannot be told.
+    RegistrationBlocked,
+    /// A step waits for another replica that answers.
+    NoOtherReplica,
+    /// A pod stood in the way of its successor.
+    StuckPodDeleted,
+    /// A pod outlived its end on a node that does not answer.
+    LostPodDeleted,
+    /// The `StatefulSet` was made anew around its pods.
+    StatefulSetRecreated,
     /// Every data source is as it shall be.
     Registered,
     /// No data source is asked for.
@@ -65,6 +85,16 @@ impl Reason {
             Self::ReferenceMissing => "ReferenceMissing",
             Self::ForeignObject => "ForeignObject",
             Self::ApplyFailed => "ApplyFailed",
+            Self::SomeReplicasReady => "SomeReplicasReady",
+            Self::NoReplicaReady => "NoReplicaReady",
+            Self::RolloutComplete => "RolloutComplete",
+            Self::RolloutStarted => "RolloutStarted",
+            Self::RollingOut => "RollingOut",
+            Self::RegistrationBlocked => "RegistrationBlocked",
+            Self::NoOtherReplica => "NoOtherReplica",
+            Self::StuckPodDeleted => "StuckPodDeleted",
+            Self::LostPodDeleted => "LostPodDeleted",
+            Self::StatefulSetRecreated => "StatefulSetRecreated",
             Self::Registered => "Registered",
             Self::NothingToRegister => "NothingToRegister",
             Self::WaitingForReplicas => "WaitingForReplicas",

@@ -26,6 +26,7 @@ use crate::build::{Applied, OPERATOR, Objects, Policies, Prepared, Secrets};
 use crate::dereference::{Observed, is_owned};
 use crate::digest::sha256;
 use crate::fleet::ValidatedFleet;
+use crate::rollout::immutable_change;
 
 /// How many Services of one fleet are written at the same time.
 const CONCURRENT_WRITES: usize = 8;
@@ -153,6 +154,19 @@ impl<'a> Applier<'a> {
         })
     }
 
+    /// Deletes the fleet's own `StatefulSet` without its pods, if it differs in a field that nobody can change. Says whether
+    /// it did: then it has to be applied as if there were none.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub async fn recreate(&self, live: &StatefulSet, desired: &StatefulSet) -> Result<bool, ApplyError> {
+        if !self.owns(live) || immutable_change(live, desired).is_none() {
+            return Ok(false);
+        }
+        self.delete_with(live, DeleteParams::orphan()).await?;
+        Ok(true)
+    }
+
     async fn apply_or_delete<K: Child>(&self, desired: Option<K>, live: Option<&K>) -> Result<Option<K>, ApplyError> {
         match (desired, live) {
             (Some(desired), live) => self.ensure(desired, live).await.map(Some),
@@ -210,14 +224,15 @@ impl<'a> Applier<'a> {
     }
 
     async fn delete<K: Child>(&self, live: &K) -> Result<(), ApplyError> {
+        self.delete_with(live, DeleteParams::background()).await
+    }
+
+    async fn delete_with<K: Child>(&self, live: &K, params: DeleteParams) -> Result<(), ApplyError> {
         let this_one = Preconditions {
             uid: live.uid(),
             resource_version: None,
         };
-        let params = DeleteParams {
-            preconditions: Some(this_one),
-            ..DeleteParams::background()
-        };
+        let params = params.preconditions(this_one);
         match self.api::<K>().delete(&live.name_any(), &params).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),

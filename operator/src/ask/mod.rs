@@ -3,6 +3,7 @@
 
 mod call;
 mod listing;
+mod quiet;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use secrecy::SecretString;
 use thiserror::Error;
 
 pub use listing::Function;
+pub use quiet::since_last_call;
 
 use crate::exposure::Endpoint;
 

@@ -29,6 +29,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 pub(crate) use merge::{DIRECTIVE, key_of};
 pub use policies::Policies;
 pub use registration::{Credentials, desired};
+pub use services::replicas as replica_services;
+pub use stateful_set::rolled;
 pub use tls::{CA_KEY, CERTIFICATE_KEY, PRIVATE_KEY, TlsError};
 
 use crate::fleet::ValidatedFleet;
@@ -39,6 +41,8 @@ pub const NAME_LABEL: &str = "app.kubernetes.io/name";
 pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 /// The label of everything that the operator makes.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
+/// The annotation of the `StatefulSet` with the digest of the template that the pods are to be made from.
+pub const TEMPLATE_ANNOTATION: &str = "flexconnect.dev/template";
 /// The application.
 pub const APPLICATION: &str = "flexconnect-server";
 /// The operator.

@@ -29,7 +29,8 @@ pub(super) fn headless(fleet: &ValidatedFleet) -> Service {
 }
 
 /// A Service for each replica that shall run or still runs.
-pub(super) fn replicas(fleet: &ValidatedFleet, serving: u16) -> Vec<Service> {
+#[must_use]
+pub fn replicas(fleet: &ValidatedFleet, serving: u16) -> Vec<Service> {
     (0..fleet.replicas.max(serving))
         .map(|ordinal| replica(fleet, Ordinal(ordinal)))
         .collect()

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
+use k8s_openapi::api::apps::v1::{
+    RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy,
+};
 use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvVar,
     EnvVarSource, HTTPGetAction, KeyToPath, LocalObjectReference, ObjectFieldSelector, PodAffinityTerm,
@@ -19,7 +21,8 @@ use super::config::{CONFIG_KEY, SETTINGS_KEY, TOKENS_KEY, arguments};
 use super::functions;
 use super::merge::merge;
 use super::tls::{CA_KEY, CERTIFICATE_KEY, PRIVATE_KEY};
-use super::{labels, metadata, selector};
+use super::{TEMPLATE_ANNOTATION, labels, metadata, selector};
+use crate::digest::sha256;
 use crate::exposure::{FLIGHT_PORT, HEALTH_PORT, advertised_host};
 use crate::fleet::{Auth, Exposure, Tls, ValidatedFleet};
 
@@ -48,15 +51,19 @@ pub(super) struct RestartCauses {
 }
 
 pub(super) fn stateful_set(fleet: &ValidatedFleet, causes: &RestartCauses) -> StatefulSet {
+    let template = template(fleet, causes);
+    let digest = sha256([serde_json::to_vec(&template).unwrap_or_default().as_slice()]);
+    let mut metadata = metadata(fleet, fleet.name.stateful_set());
+    metadata.annotations = Some(BTreeMap::from([(TEMPLATE_ANNOTATION.to_owned(), digest)]));
     StatefulSet {
-        metadata: metadata(fleet, fleet.name.stateful_set()),
+        metadata,
         spec: Some(StatefulSetSpec {
             replicas: Some(fleet.replicas.into()),
             pod_management_policy: Some("Parallel".to_owned()),
             revision_history_limit: Some(3),
             service_name: Some(fleet.name.headless_service()),
             selector: pods(fleet),
-            template: template(fleet, causes),
+            template,
             ..StatefulSetSpec::default()
         }),
         ..StatefulSet::default()
@@ -79,6 +86,23 @@ fn template(fleet: &ValidatedFleet, causes: &RestartCauses) -> PodTemplateSpec {
     merge(&mut merged, patch);
     // Both sides have fields of pods only, each of its type, and so has what comes of them.
     serde_json::from_value(Value::Object(merged)).unwrap_or(template)
+}
+
+/// The `StatefulSet` as a roll-out wants it now: that many pods, those from the ordinal `partition` on of its newest
+/// template.
+#[must_use]
+pub fn rolled(mut set: StatefulSet, replicas: u16, partition: u16) -> StatefulSet {
+    if let Some(spec) = &mut set.spec {
+        spec.replicas = Some(replicas.into());
+        spec.update_strategy = Some(StatefulSetUpdateStrategy {
+            type_: Some("RollingUpdate".to_owned()),
+            rolling_update: Some(RollingUpdateStatefulSetStrategy {
+                partition: Some(partition.into()),
+                max_unavailable: None,
+            }),
+        });
+    }
+    set
 }
 
 fn annotations(causes: &RestartCauses) -> BTreeMap<String, String> {

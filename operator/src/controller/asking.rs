@@ -19,7 +19,7 @@ use crate::dereference::ReplicaPod;
 use crate::exposure::{FLIGHT_PORT, endpoint};
 use crate::fleet::ValidatedFleet;
 use crate::names::Ordinal;
-use crate::{rollout, status};
+use crate::rollout;
 
 /// How many replicas of one fleet are asked at the same time.
 const CONCURRENT_QUESTIONS: usize = 4;
@@ -68,21 +68,19 @@ pub(super) struct Answers {
 }
 
 impl Round {
-    /// Decides whom to ask.
-    pub(super) fn of(object: &FlexConnectServer, fleet: &ValidatedFleet, set: &StatefulSet, context: &Context) -> Self {
-        if fleet.replicas == 0 || !rollout::is_settled(set, fleet.replicas) {
-            return Self::default();
-        }
-        let records = fleet.data_sources.iter();
-        let records = records.map(|source| status::record(object, &source.endpoint, &source.id));
-        let records = records.collect::<Vec<_>>();
-        let urls = records
-            .iter()
-            .map(|record| record.as_ref().map(|record| record.url.as_str()));
-        let state = state_of(set);
+    /// Decides whom to ask beside those that want to join.
+    pub(super) fn of(
+        object: &FlexConnectServer,
+        fleet: &ValidatedFleet,
+        set: &StatefulSet,
+        newcomers: BTreeSet<Ordinal>,
+        context: &Context,
+    ) -> Self {
+        let is_settled = fleet.replicas > 0 && rollout::is_settled(set, fleet.replicas);
+        let state = is_settled.then(|| state_of(set));
         Self {
-            newcomers: rollout::newcomers(fleet, set, urls),
-            state: (!context.asked.is_known(&key(object), &state)).then_some(state),
+            newcomers,
+            state: state.filter(|state| !context.asked.is_known(&key(object), state)),
         }
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::asking::Asked;
 use super::polls::Polls;
+use super::rolling::Unnamed;
 use crate::dereference::SERVER_IMAGE;
 use crate::registration::Traffic;
 use crate::runtime::backoff::Backoff;
@@ -89,6 +90,7 @@ pub struct Context {
     pub(super) slots: Semaphore,
     /// Says seldom that the API server does not answer.
     pub(super) outage: Quiet,
+    pub(super) unnamed: Unnamed,
 }
 
 impl Context {
@@ -103,6 +105,7 @@ impl Context {
             server_image: SERVER_IMAGE.to_owned(),
             backoff: Backoff::default(),
             asked: Asked::default(),
+            unnamed: Unnamed::default(),
             metrics: Metrics::default(),
             passes: Passes::default(),
             traffic: Traffic::default(),
@@ -146,5 +149,11 @@ impl Context {
     #[must_use]
     pub fn watching_for(self, watch: Duration) -> Self {
         Self { watch, ..self }
+    }
+
+    /// Forgets an object that is gone.
+    pub(super) fn forget(&self, object: &impl kube::ResourceExt) {
+        self.asked.forget(object);
+        self.unnamed.forget(object);
     }
 }

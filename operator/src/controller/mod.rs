@@ -12,6 +12,7 @@ mod pass;
 mod polls;
 mod register;
 mod rivals;
+mod rolling;
 
 use std::future::ready;
 use std::sync::Arc;
@@ -164,7 +165,7 @@ async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Actio
     meter.ended(
         match &outcome {
             Ok(Outcome::Settled) => PassEnd::Settled,
-            Ok(Outcome::Unsettled(_)) => PassEnd::Unsettled,
+            Ok(Outcome::Moving(_) | Outcome::Unsettled(_)) => PassEnd::Unsettled,
             Ok(Outcome::Gone) => PassEnd::Gone,
             Err(error) if error.is_conflict() => PassEnd::Conflict,
             Err(_) => PassEnd::Failed,
@@ -176,9 +177,13 @@ async fn reconcile(watched: Arc<Watched>, context: Arc<Context>) -> Result<Actio
             context.backoff.succeeded(&key);
             Action::requeue(resync())
         }
+        Outcome::Moving(time) => {
+            context.backoff.succeeded(&key);
+            Action::requeue(time)
+        }
         Outcome::Gone => {
             context.backoff.succeeded(&key);
-            context.asked.forget(watched.as_ref());
+            context.forget(watched.as_ref());
             Action::await_change()
         }
         Outcome::Unsettled(class) => Action::requeue(context.backoff.failed(&key, class)),
@@ -189,7 +194,6 @@ async fn one(watched: &Watched, context: &Context) -> Result<Outcome, PassError>
     let api = Api::<FlexConnectServer>::namespaced(context.client.clone(), &watched.namespace().unwrap_or_default());
     let read = api.get_opt(&watched.name_any()).await;
     let Some(object) = read.map_err(|source| PassError::Read(Box::new(source)))? else {
-        context.asked.forget(watched);
         return Ok(Outcome::Gone);
     };
     let work = async {
@@ -208,6 +212,8 @@ async fn one(watched: &Watched, context: &Context) -> Result<Outcome, PassError>
 enum Outcome {
     /// All is as it shall be, or a watch will tell when it goes on.
     Settled,
+    /// Something is on its way, and no watch will tell: look again after that time.
+    Moving(Duration),
     /// Something is not, and no watch will tell: look again.
     Unsettled(Class),
     /// There is nothing left to do for this object.

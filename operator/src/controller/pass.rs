@@ -1,22 +1,28 @@
 //! One pass over an object: dereference, validate, build, apply, register, status.
 
-use flexconnect_crds::{DataSourceStatus, FlexConnectServer};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use flexconnect_crds::FlexConnectServer;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 
 use super::announce::write_status;
 use super::asking::Round;
-use super::register::{self, Registration};
-use super::{Context, Outcome, PassError, finalize};
+use super::rolling::View;
+use super::{Context, Outcome, PassError, finalize, register};
 use crate::apply::{Applier, ApplyError};
-use crate::build;
-use crate::dereference::{observe, read_pods, read_references};
-use crate::fleet::ValidatedFleet;
+use crate::build::{self, replica_services, rolled};
+use crate::dereference::{observe, read_references};
 use crate::reason::Reason;
 use crate::registration::Class;
 use crate::rollout;
+use crate::runtime::events::Tone;
 use crate::status::{self, Finding, Findings, PAUSED, READY};
 use crate::validate::{Invalid, validate};
+
+/// How soon the next step of a roll-out follows when nothing has to be waited for.
+const NEXT_STEP: Duration = Duration::from_millis(100);
 
 /// One pass. What keeps the object from becoming a fleet is told in its status.
 pub(super) async fn pass(object: &FlexConnectServer, context: &Context) -> Result<Outcome, PassError> {
@@ -34,74 +40,89 @@ pub(super) async fn pass(object: &FlexConnectServer, context: &Context) -> Resul
         Ok(fleet) => fleet,
         Err(invalid) => return refuse(object, &invalid, context).await,
     };
-    let observed = observe(&context.client, object).await.map_err(read)?;
+    let mut observed = observe(&context.client, object).await.map_err(read)?;
     let kept = observed.kept(fleet.uid.as_deref());
     let mut objects = build::build(&fleet, &kept, observed.serving(), Timestamp::now())?;
 
-    let replicas = rollout::replicas_now(&fleet, observed.stateful_set.as_ref(), recorded_urls(object));
-    let wanted = objects.stateful_set.clone();
-    scale(&mut objects.stateful_set, replicas);
     let writer = Applier::new(&context.client, &fleet);
+    let desired = objects.stateful_set.clone();
+    let live = observed.stateful_set.clone();
+    let mut view = View::of(object, &fleet, live.as_ref(), &desired, context).await?;
+    let decision = view.decide(live.as_ref(), &desired, &BTreeSet::new());
+    objects.stateful_set = rolled(desired.clone(), decision.replicas, decision.partition);
+    objects.replica_services = replica_services(&fleet, decision.replicas.max(observed.serving()));
+    if let Some(live) = &live {
+        announce_roll_out(object, live, &desired, context).await;
+        if writer.recreate(live, &desired).await? {
+            observed.stateful_set = None;
+            let note = "the StatefulSet was made anew, as a field of it cannot be changed; its pods stay";
+            context
+                .events
+                .publish(object, Tone::Normal, Reason::StatefulSetRecreated, note)
+                .await;
+        }
+    }
     let outcome = Box::pin(writer.apply(objects, &observed)).await;
     let applied = match outcome {
         Ok(applied) => applied,
         Err(error) => return Err(tell(object, error, context).await),
     };
+    view.remove(&decision.removals).await?;
 
     // GoodData may take its time, and replicas too; the next fleet need not wait for them.
     drop(slot);
     let mut set = applied.stateful_set.clone();
-    let round = Round::of(object, &fleet, &set, context);
-    let is_settled = fleet.replicas == 0 || rollout::is_settled(&set, fleet.replicas);
-    // The pods tell which replicas are ready, and where those are that have to be asked.
-    let pods = if is_settled && round.is_empty() {
-        Vec::new()
-    } else {
-        read_pods(&context.client, &fleet).await.map_err(read)?
-    };
-    let answers = round.ask(object, &fleet, &applied, &pods, context).await;
-    let mut registration = register::register(object, &fleet, &applied, &answers, context).await;
-    if replicas != fleet.replicas && may_scale_in(&fleet, &set, &registration) {
-        set = writer.stateful_set(wanted, Some(&set)).await?;
+    let round = Round::of(object, &fleet, &set, view.newcomers(&set, &desired), context);
+    if !round.is_empty() {
+        view.look().await?;
     }
+    let answers = round.ask(object, &fleet, &applied, &view.pods(), context).await;
+    let named = view.decide(Some(&set), &desired, &answers.fit).named;
+    let mut registration = register::register(object, &fleet, &applied, &named, &answers, context).await;
+    let records = registration.sources.iter().filter_map(|source| source.record.as_ref());
+    view.name(records.map(|record| record.url.as_str()));
+    let decision = view.decide(Some(&set), &desired, &answers.fit);
+    set = writer
+        .stateful_set(rolled(desired, decision.replicas, decision.partition), Some(&set))
+        .await?;
+
     let findings = Findings {
         set: &set,
-        pods: &pods,
+        pods: &view.pods(),
         functions: answers.functions.as_deref(),
         sources: &registration.sources,
+        progress: decision.progress,
     };
     let status = status::of_fleet(object, &fleet, &findings, Timestamp::now());
     write_status(object, &status, context).await?;
     for (tone, reason, note) in registration.news.drain(..) {
         context.events.publish(object, tone, reason, &note).await;
     }
-    Ok(registration.worst.map_or(Outcome::Settled, Outcome::Unsettled))
-}
-
-fn scale(set: &mut StatefulSet, replicas: u16) {
-    if let Some(spec) = &mut set.spec {
-        spec.replicas = Some(replicas.into());
-    }
-}
-
-/// The URLs of all data sources that the status remembers, those that are no longer asked for excepted: nobody could
-/// take a replica out of them.
-fn recorded_urls(object: &FlexConnectServer) -> impl Iterator<Item = &str> {
-    let asked_for = |source: &&DataSourceStatus| {
-        object
-            .spec
-            .data_sources
-            .iter()
-            .any(|asked| asked.endpoint == source.endpoint && asked.id == source.id)
+    // The data sources were told something else than what follows from what they were told.
+    let again = if decision.named == named {
+        decision.again
+    } else {
+        Some(NEXT_STEP)
     };
-    let sources = object.status.iter().flat_map(|status| &status.data_sources);
-    sources.filter(asked_for).filter_map(|source| source.url.as_deref())
+    Ok(match (registration.worst, again) {
+        (Some(class), _) => Outcome::Unsettled(class),
+        (None, Some(time)) => Outcome::Moving(time),
+        (None, None) => Outcome::Settled,
+    })
 }
 
-/// Whether no data source names a replica beyond the wanted ones any more.
-fn may_scale_in(fleet: &ValidatedFleet, set: &StatefulSet, registration: &Registration) -> bool {
-    let records = registration.sources.iter().filter_map(|source| source.record.as_ref());
-    rollout::replicas_now(fleet, Some(set), records.map(|record| record.url.as_str())) == fleet.replicas
+/// Tells once why pods are made anew.
+async fn announce_roll_out(object: &FlexConnectServer, live: &StatefulSet, desired: &StatefulSet, context: &Context) {
+    if !rollout::set(live, desired).is_current {
+        let note = format!(
+            "the replicas are replaced, as these changed: {}",
+            rollout::causes(live, desired)
+        );
+        context
+            .events
+            .publish(object, Tone::Normal, Reason::RolloutStarted, &note)
+            .await;
+    }
 }
 
 /// Tells that nothing is done.

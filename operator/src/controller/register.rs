@@ -1,5 +1,7 @@
 //! The data sources of one fleet in one pass. Whatever goes wrong here, the fleet goes on.
 
+use std::collections::BTreeSet;
+
 use flexconnect_crds::{CacheStrategy, ConnectionTest, FlexConnectServer};
 use futures::future::join_all;
 use jiff::{Timestamp, Unit};
@@ -9,7 +11,9 @@ use kube::ResourceExt as _;
 use super::asking::Answers;
 use super::{Context, rivals};
 use crate::build::{Applied, Credentials, Objects, desired};
+use crate::exposure::endpoint;
 use crate::fleet::{DataSource, ValidatedFleet};
+use crate::names::Ordinal;
 use crate::reason::Reason;
 use crate::registration::{self, Class, Client, Refusal, RegistrationError, TestOutcome};
 use crate::rollout;
@@ -39,13 +43,14 @@ pub(super) async fn register(
     object: &FlexConnectServer,
     fleet: &ValidatedFleet,
     applied: &Objects<Applied>,
+    named: &BTreeSet<Ordinal>,
     answers: &Answers,
     context: &Context,
 ) -> Registration {
     let passes = fleet
         .data_sources
         .iter()
-        .map(|source| one(object, fleet, source, applied, answers, context));
+        .map(|source| one(object, fleet, source, applied, named, answers, context));
     let mut registration = Registration {
         news: released(object),
         ..Registration::default()
@@ -103,6 +108,7 @@ async fn one(
     fleet: &ValidatedFleet,
     source: &DataSource,
     applied: &Objects<Applied>,
+    named: &BTreeSet<Ordinal>,
     answers: &Answers,
     context: &Context,
 ) -> Outcome {
@@ -131,8 +137,7 @@ async fn one(
         Ok(connection) => connection,
         Err(message) => return trouble(Reason::CredentialsMissing, message.clone(), Some(Class::Blocked)),
     };
-    let registered_url = before.as_ref().map(|record| record.url.as_str());
-    let endpoints = rollout::registrable(fleet, &answers.fit, registered_url);
+    let endpoints: Vec<_> = named.iter().map(|&ordinal| endpoint(fleet, ordinal)).collect();
     let unfit = answers.complaint().map(|text| (Reason::ReplicaUnfit, text));
     if let (true, Some((reason, text))) = (endpoints.is_empty(), &unfit) {
         return trouble(*reason, text.clone(), Some(Class::Transient));

@@ -185,16 +185,18 @@ pub struct ReplicaPod {
 ///
 /// # Errors
 /// When the API server does not answer, or forbids it.
-pub async fn read_pods(client: &Client, fleet: &ValidatedFleet) -> kube::Result<Vec<ReplicaPod>> {
+pub async fn read_pods(client: &Client, fleet: &ValidatedFleet) -> kube::Result<Vec<Pod>> {
     let pods = Api::<Pod>::namespaced(client.clone(), fleet.namespace.as_str());
     let labels = selector(fleet);
     let labels = labels.iter().map(|(key, value)| format!("{key}={value}"));
     let labels = labels.collect::<Vec<_>>().join(",");
     let pods = pods.list(&ListParams::default().labels(&labels)).await?;
-    Ok(pods.items.iter().filter_map(replica_pod).collect())
+    Ok(pods.items)
 }
 
-fn replica_pod(pod: &Pod) -> Option<ReplicaPod> {
+/// A pod as a replica; None when its name has no number.
+#[must_use]
+pub fn replica_pod(pod: &Pod) -> Option<ReplicaPod> {
     let address = pod.status.as_ref().and_then(|status| status.pod_ip.as_ref());
     Some(ReplicaPod {
         ordinal: ordinal(pod)?,

@@ -8,6 +8,10 @@ use crate::reason::Reason;
 
 /// Every replica is ready.
 pub const READY: &str = "Ready";
+/// Some replica answers calls.
+pub const AVAILABLE: &str = "Available";
+/// Every replica is as wanted, or on the way there.
+pub const PROGRESSING: &str = "Progressing";
 /// Every data source in GoodData is as it shall be.
 pub const REGISTERED: &str = "Registered";
 
@@ -66,7 +70,7 @@ pub(super) fn update(object: &FlexConnectServer, findings: &[Finding], now: Time
         .map(|status| status.conditions.as_slice())
         .unwrap_or_default();
     let said = |kind: &str| findings.iter().find(|finding| finding.kind == kind);
-    [READY, REGISTERED, PAUSED]
+    [READY, AVAILABLE, PROGRESSING, REGISTERED, PAUSED]
         .into_iter()
         .filter_map(|kind| match (said(kind), find(before, kind)) {
             (Some(finding), before) => Some(condition(finding, before, object.metadata.generation, now)),

@@ -2,6 +2,7 @@
 //! one write happens only on change.
 
 mod conditions;
+mod progress;
 
 use flexconnect_crds::{
     ConnectionTest, DataSourceStatus, EndpointStatus, FlexConnectServer, FlexConnectServerStatus, FunctionStatus,
@@ -13,7 +14,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource as _, ResourceExt as _};
 use serde_json::json;
 
-pub use self::conditions::{Finding, PAUSED, READY, REGISTERED, find};
+pub use self::conditions::{AVAILABLE, Finding, PAUSED, PROGRESSING, READY, REGISTERED, find};
 use crate::ask::Function;
 use crate::build::selector;
 use crate::dereference::ReplicaPod;
@@ -21,7 +22,7 @@ use crate::exposure;
 use crate::fleet::ValidatedFleet;
 use crate::reason::Reason;
 use crate::registration::Record;
-use crate::rollout;
+use crate::rollout::{self, Progress};
 
 /// The field manager of the status, which nobody else writes.
 const STATUS_MANAGER: &str = "flexconnect-operator/status";
@@ -63,6 +64,8 @@ pub struct Findings<'a> {
     pub functions: Option<&'a [Function]>,
     /// The data sources.
     pub sources: &'a [SourceStatus],
+    /// Where the roll-out is.
+    pub progress: Progress,
 }
 
 /// The status of a fleet whose objects were applied.
@@ -78,6 +81,7 @@ pub fn of_fleet(
         pods,
         functions,
         sources,
+        progress,
     } = *findings;
     let all_ready = rollout::is_settled(set, fleet.replicas);
     let is_ready = |ordinal| pods.iter().any(|pod| pod.ordinal == ordinal && pod.ready);
@@ -91,7 +95,12 @@ pub fn of_fleet(
         .iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect::<Vec<_>>();
-    let mut findings = vec![readiness(fleet, set), registration(sources)];
+    let mut findings = vec![
+        readiness(fleet, set),
+        progress::availability(fleet, rollout::ready(set, u16::MAX)),
+        progress::progress(fleet, progress),
+        registration(sources),
+    ];
     let conditions = object.status.iter().flat_map(|status| &status.conditions);
     if conditions.clone().any(|condition| condition.type_ == PAUSED) {
         findings.push(Finding::bad(PAUSED, Reason::Resumed, "spec.paused is false"));

@@ -20,7 +20,7 @@ use std::fmt;
 
 pub(crate) use data_source::connection;
 use flexconnect_crds as crd;
-use flexconnect_crds::{FlexConnectServer, REPLICA_PLACEHOLDER, SecretKey};
+use flexconnect_crds::{FlexConnectServer, REPLICA_PLACEHOLDER, Rollout, SecretKey};
 
 use crate::dereference::References;
 use crate::exposure;
@@ -153,6 +153,7 @@ pub fn validate(object: &FlexConnectServer, references: &References) -> Result<V
         namespace,
         uid,
         replicas,
+        max_unavailable: validate_rollout(spec.rollout.as_ref()),
         functions,
         container,
         settings,
@@ -174,6 +175,11 @@ pub fn validate(object: &FlexConnectServer, references: &References) -> Result<V
     } else {
         Err(errors.0)
     }
+}
+
+fn validate_rollout(rollout: Option<&Rollout>) -> u16 {
+    let most = rollout.and_then(|rollout| u16::try_from(rollout.max_unavailable).ok());
+    most.unwrap_or(1).max(1)
 }
 
 fn validate_replicas(replicas: i32, errors: &mut Errors) -> Option<u16> {

@@ -179,7 +179,12 @@ pub(super) fn drain(settings: &Table, errors: &mut Errors) -> Drain {
         Some(timeout) => timeout,
         None => least + 15,
     };
-    Drain { lame_duck, timeout }
+    let propagation_delay = time(settings, "server", "propagation_delay_sec", 1, errors).unwrap_or(5);
+    Drain {
+        lame_duck,
+        propagation_delay,
+        timeout,
+    }
 }
 
 /// The deadline of calls, or of the function that has a longer one of its own.

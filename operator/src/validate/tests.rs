@@ -52,6 +52,7 @@ fn a_good_object_becomes_a_fleet() {
         fleet.drain,
         Drain {
             lame_duck: 60,
+            propagation_delay: 5,
             timeout: 255
         }
     );
@@ -422,6 +423,7 @@ fn times_in_the_settings_decide_the_grace_period() {
         drain,
         Drain {
             lame_duck: 5,
+            propagation_delay: 5,
             timeout: 2 + 8 + 15
         }
     );

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
@@ -18,7 +19,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, PodTemplateSpec, Secret, ServiceAccount, Volume};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use tokio_util::task::AbortOnDropHandle;
@@ -36,6 +37,8 @@ pub(crate) struct Kubelet {
     /// 127.a.b: the addresses of this fleet's pods.
     network: [u8; 2],
     pods: Arc<Mutex<BTreeMap<i32, RunningPod>>>,
+    /// What pods below the partition are made from.
+    proven: Mutex<Option<PodTemplateSpec>>,
     /// The last byte of the next address.
     started: AtomicU8,
     /// The replica whose pod shall have a wrong address once, or none.
@@ -72,6 +75,7 @@ impl Kubelet {
             namespace,
             network: rand::random::<[u8; 2]>().map(|byte| byte.clamp(1, 254)),
             pods,
+            proven: Mutex::default(),
             started: AtomicU8::new(1),
             misplaced: AtomicI32::new(NONE),
             _syncing: AbortOnDropHandle::new(syncing),
@@ -82,10 +86,25 @@ impl Kubelet {
         self.misplaced.store(ordinal, Ordering::SeqCst);
     }
 
-    /// Runs the pods of a set as it is now; those whose template changed start anew.
-    pub(crate) async fn run(&self, name: &str, set: &StatefulSet, unready: i32) -> Result<()> {
+    /// The pods that [`run`](Self::run) would end now.
+    pub(crate) async fn doomed(&self, set: &StatefulSet) -> Vec<i32> {
+        let Some(spec) = &set.spec else { return Vec::new() };
+        let (replicas, partition) = (spec.replicas.unwrap_or_default(), partition(set));
+        let pods = self.pods.lock().await;
+        let is_doomed = |(ordinal, pod): &(&i32, &RunningPod)| {
+            **ordinal >= replicas || (**ordinal >= partition && pod.template != spec.template)
+        };
+        pods.iter().filter(is_doomed).map(|(ordinal, _)| *ordinal).collect()
+    }
+
+    /// Runs the pods of a set as it is now; those whose template changed start anew, from the partition on. Says what the
+    /// status of the set is then.
+    pub(crate) async fn run(&self, name: &str, set: &StatefulSet, unready: i32) -> Result<Value> {
         let spec = set.spec.as_ref().context("the set has a spec")?;
         let replicas = spec.replicas.unwrap_or_default();
+        let partition = partition(set);
+        let mut proven = self.proven.lock().await;
+        let below = proven.get_or_insert_with(|| spec.template.clone()).clone();
         let api = Api::<Pod>::namespaced(self.client.clone(), &self.namespace);
         let mut pods = self.pods.lock().await;
         let misplaced = self.misplaced.swap(NONE, Ordering::SeqCst);
@@ -101,19 +120,21 @@ impl Kubelet {
         }
         for ordinal in 0..replicas {
             let pod = format!("{name}-{ordinal}");
-            if pods
-                .get(&ordinal)
-                .is_some_and(|running| running.template != spec.template)
+            let template = if ordinal < partition { &below } else { &spec.template };
+            if ordinal >= partition
+                && pods
+                    .get(&ordinal)
+                    .is_some_and(|running| running.template != spec.template)
             {
                 api.delete(&pod, &now).await?;
                 pods.remove(&ordinal);
             }
             if !pods.contains_key(&ordinal) {
-                self.create(&pod, &spec.template).await?;
+                self.create(&pod, template).await?;
                 // A server that was dropped may hold its ports a little longer.
                 let host = self.started.fetch_add(1, Ordering::SeqCst);
                 let address = format!("127.{}.{}.{host}", self.network[0], self.network[1]);
-                pods.insert(ordinal, self.start(&pod, address, &spec.template).await?);
+                pods.insert(ordinal, self.start(&pod, address, template).await?);
             }
             let address = pods.get(&ordinal).map(|running| running.address.as_str());
             let ready = if ordinal < replicas - unready { "True" } else { "False" };
@@ -125,7 +146,19 @@ impl Kubelet {
             api.patch_status(&pod, &PatchParams::default(), &Patch::Merge(status))
                 .await?;
         }
-        Ok(())
+        let updated = pods.values().filter(|pod| pod.template == spec.template).count();
+        if updated == pods.len() {
+            *proven = Some(spec.template.clone());
+        }
+        Ok(json!({
+            "observedGeneration": set.metadata.generation,
+            "replicas": replicas,
+            "readyReplicas": replicas - unready,
+            "updatedReplicas": updated,
+            "availableReplicas": replicas - unready,
+            "currentRevision": revision(proven.as_ref().unwrap_or(&spec.template))?,
+            "updateRevision": revision(&spec.template)?,
+        }))
     }
 
     async fn create(&self, name: &str, template: &PodTemplateSpec) -> Result<()> {
@@ -143,6 +176,8 @@ impl Kubelet {
             status: None,
         };
         pod.metadata.name = Some(name.to_owned());
+        let labels = pod.metadata.labels.get_or_insert_default();
+        labels.insert("controller-revision-hash".to_owned(), revision(template)?);
         Api::namespaced(self.client.clone(), &self.namespace)
             .create(&PostParams::default(), &pod)
             .await?;
@@ -202,6 +237,19 @@ impl Kubelet {
             _server: Server::builder().function(who).build().start(config).await?,
         })
     }
+}
+
+fn partition(set: &StatefulSet) -> i32 {
+    let strategy = set.spec.as_ref().and_then(|spec| spec.update_strategy.as_ref());
+    let rolling = strategy.and_then(|strategy| strategy.rolling_update.as_ref());
+    rolling.and_then(|rolling| rolling.partition).unwrap_or_default()
+}
+
+/// What tells a template from others.
+fn revision(template: &PodTemplateSpec) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_string(template)?.hash(&mut hasher);
+    Ok(format!("{:016x}", hasher.finish()))
 }
 
 /// A path of the container as it is on this machine.

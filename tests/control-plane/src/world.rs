@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use flexconnect_crds::{FlexConnectServer, FlexConnectServerStatus};
 use flexconnect_operator::controller::{self, Context, Patience, Scope};
 use flexconnect_operator::rbac::Roles;
@@ -227,18 +227,55 @@ impl World {
         let sets = self.api::<StatefulSet>();
         let set = eventually("a StatefulSet", async || Ok(sets.get_opt(NAME).await?), Option::is_some).await?;
         let set = set.context("there is a StatefulSet")?;
-        let replicas = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or_default();
-        self.kubelet.run(NAME, &set, unready).await?;
-        let status = json!({"status": {
-            "observedGeneration": set.metadata.generation,
-            "replicas": replicas,
-            "readyReplicas": replicas - unready,
-            "updatedReplicas": replicas,
-            "availableReplicas": replicas - unready,
-        }});
+        let is_stopped = set.spec.as_ref().is_some_and(|spec| spec.replicas == Some(0));
+        let urls = self.registered_url().unwrap_or_default();
+        for ordinal in self.kubelet.doomed(&set).await {
+            let host = format!("//{NAME}-{ordinal}.{}.svc:", self.namespace);
+            ensure!(
+                is_stopped || !urls.contains(&host),
+                "replica {ordinal} is ended while GoodData calls it: {urls}"
+            );
+        }
+        let status = json!({"status": self.kubelet.run(NAME, &set, unready).await?});
         Ok(sets
             .patch_status(NAME, &PatchParams::default(), &Patch::Merge(status))
             .await?)
+    }
+
+    /// Does what the controller of `StatefulSet`s does first: it has seen the set as it is now.
+    ///
+    /// # Errors
+    /// When there is no `StatefulSet`.
+    pub async fn observe(&self) -> Result<StatefulSet> {
+        let sets = self.api::<StatefulSet>();
+        let set = sets.get(NAME).await?;
+        let status = json!({"status": {"replicas": 0, "observedGeneration": set.metadata.generation}});
+        sets.patch_status(NAME, &PatchParams::default(), &Patch::Merge(status))
+            .await?;
+        Ok(set)
+    }
+
+    /// Does the same as often as a roll-out takes: each time, the pods that the partition lets go are made anew.
+    ///
+    /// # Errors
+    /// When the roll-out does not come to its end, or ends a replica that GoodData still calls.
+    pub async fn roll_out(&self) -> Result<()> {
+        let api = self.api::<FlexConnectServer>();
+        let look = async || {
+            self.make_ready().await?;
+            let object = api.get(NAME).await?;
+            let status = object.status.unwrap_or_default();
+            let rolled = status
+                .conditions
+                .into_iter()
+                .find(|condition| condition.type_ == "Progressing");
+            Ok((object.metadata.generation == status.observed_generation, rolled))
+        };
+        let is_done = |(is_observed, rolled): &(bool, Option<Condition>)| {
+            *is_observed && rolled.as_ref().is_some_and(|rolled| rolled.reason == "RolloutComplete")
+        };
+        eventually("the roll-out comes to its end", look, is_done).await?;
+        Ok(())
     }
 
     /// Waits until a condition has this status and this reason.

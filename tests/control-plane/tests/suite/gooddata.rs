@@ -179,20 +179,14 @@ async fn results_are_forgotten_after_a_roll_out_where_they_are_kept() -> Result<
     let world = World::new().await?;
     let mut fleet = world.fleet();
     fleet.0["spec"]["dataSources"][0]["cacheStrategy"] = json!("Always");
-    world.apply(&fleet).await?;
-    let roll_out = async |revision: &str| -> Result<()> {
-        world.make_ready().await?;
-        let status = json!({"status": {"currentRevision": revision, "updateRevision": revision}});
-        world
-            .api::<StatefulSet>()
-            .patch_status("sales", &PatchParams::default(), &Patch::Merge(status))
-            .await?;
+    fleet.0["spec"]["settings"] = json!({"server": {"propagation_delay_sec": 0}});
+    let told = async || -> Result<()> {
+        let set = world.api::<StatefulSet>().get("sales").await?;
+        let revision = set.status.and_then(|status| status.update_revision);
         let api = world.api::<FlexConnectServer>();
         let told = |status: &Option<FlexConnectServerStatus>| {
             let sources = status.iter().flat_map(|status| &status.data_sources);
-            sources
-                .clone()
-                .any(|source| source.notified_revision.as_deref() == Some(revision))
+            sources.clone().any(|source| source.notified_revision == revision)
         };
         eventually("GoodData was told", async || Ok(api.get("sales").await?.status), told).await?;
         Ok(())
@@ -206,9 +200,13 @@ async fn results_are_forgotten_after_a_roll_out_where_they_are_kept() -> Result<
             .copied()
             .unwrap_or(0)
     };
-    roll_out("one").await?;
+    world.apply_and_register(&fleet).await?;
+    told().await?;
     assert_eq!(notifications(), 0, "what is new has no results to forget");
-    roll_out("two").await?;
+    fleet.0["spec"]["server"]["image"] = json!("sales:2");
+    world.apply(&fleet).await?;
+    world.roll_out().await?;
+    told().await?;
     assert_eq!(notifications(), 1);
     world.pass().await?;
     assert_eq!(notifications(), 1, "once for each roll-out");

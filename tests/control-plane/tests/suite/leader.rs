@@ -45,7 +45,7 @@ async fn scale(world: &World, replicas: i32) -> Result<()> {
         .patch("sales", &PatchParams::default(), &Patch::Merge(patch))
         .await?;
     let is_scaled = |set: &StatefulSet| set.spec.as_ref().and_then(|spec| spec.replicas) == Some(replicas);
-    world.object("sales", "the new scale", is_scaled).await?;
+    eventually("the new scale", async || world.observe().await, is_scaled).await?;
     Ok(())
 }
 

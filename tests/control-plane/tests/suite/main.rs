@@ -10,4 +10,5 @@ mod operations;
 mod ownership;
 mod refusals;
 mod replicas;
+mod roll_outs;
 mod samples;
