@@ -42,7 +42,8 @@ pub struct Auth {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generated: Option<Generated>,
 
-    /// The token is read from a Secret of yours, in the namespace of the fleet.
+    /// The token is read from a Secret of yours, in the namespace of the fleet. When it changes there, the replicas accept
+    /// both until GoodData has the new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretKey>,
 
@@ -53,7 +54,15 @@ pub struct Auth {
 
 /// A token that the operator generates.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-pub struct Generated {}
+#[serde(rename_all = "camelCase")]
+pub struct Generated {
+    /// After which time the token is replaced by another one, at least an hour: `720h`, `30d`. The replicas accept both
+    /// until GoodData has the new one, and none of them restarts. Without it the token stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 16))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}[dhm])+$')").message("rotateEvery must be a time in days, hours or minutes: 30d, 720h"))]
+    pub rotate_every: Option<String>,
+}
 
 /// No authentication.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]

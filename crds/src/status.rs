@@ -46,6 +46,10 @@ pub struct FlexConnectServerStatus {
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub functions: Vec<FunctionStatus>,
 
+    /// The token that callers present; nothing when they need none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokenStatus>,
+
     /// The data sources in GoodData.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
@@ -65,6 +69,22 @@ pub struct EndpointStatus {
 
     /// Whether the replica is ready to answer calls.
     pub ready: bool,
+}
+
+/// How old the token is that callers present.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenStatus {
+    /// When callers were given this token.
+    pub rotated_at: Time,
+
+    /// When the operator replaces it by another one; nothing without `auth.generated.rotateEvery`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Time>,
+
+    /// What a rotation that has begun waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// A function that the fleet serves.

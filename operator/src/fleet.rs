@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use flexconnect_crds::{FlexConnectServer, NetworkPolicy};
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, ResourceRequirements};
@@ -189,8 +190,11 @@ pub enum Tls {
 /// What the replicas ask of a caller.
 #[derive(Clone, Debug)]
 pub enum Auth {
-    /// The token that the operator generates.
-    Generated,
+    /// A token that the operator generates.
+    Generated {
+        /// When it is replaced by another one; None: never.
+        every: Option<Duration>,
+    },
     /// The token of the user's Secret.
     Given(SecretString),
     /// Nothing.

@@ -19,4 +19,5 @@ pub mod rollout;
 mod run;
 pub mod runtime;
 pub mod status;
+pub mod token;
 pub mod validate;

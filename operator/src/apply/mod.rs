@@ -126,6 +126,14 @@ impl<'a> Applier<'a> {
         self.ensure(desired, live).await
     }
 
+    /// Applies a Secret alone.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub async fn secret(&self, desired: Secret, live: Option<&Secret>) -> Result<Secret, ApplyError> {
+        self.ensure(desired, live).await
+    }
+
     async fn secrets(&self, secrets: Secrets, observed: &Secrets) -> Result<Secrets, ApplyError> {
         let Secrets {
             ca,

@@ -64,7 +64,7 @@ fn settings(fleet: &ValidatedFleet) -> Table {
         }
     }
     let method = match fleet.auth {
-        Auth::Generated | Auth::Given(_) => "token",
+        Auth::Generated { .. } | Auth::Given(_) => "token",
         Auth::None => "none",
     };
     server.insert("authentication_method".to_owned(), text(method));
@@ -118,7 +118,7 @@ pub(super) fn arguments(fleet: &ValidatedFleet, config_directory: &str) -> Vec<S
         arguments.push(format!("{SETTINGS_DIRECTORY}/{SETTINGS_KEY}"));
     }
     match fleet.auth {
-        Auth::Generated | Auth::Given(_) => arguments.push(format!("{TOKEN_DIRECTORY}/{TOKENS_KEY}")),
+        Auth::Generated { .. } | Auth::Given(_) => arguments.push(format!("{TOKEN_DIRECTORY}/{TOKENS_KEY}")),
         Auth::None => {}
     }
     arguments

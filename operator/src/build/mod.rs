@@ -32,6 +32,7 @@ pub use registration::{Credentials, desired};
 pub use services::replicas as replica_services;
 pub use stateful_set::rolled;
 pub use tls::{CA_KEY, CERTIFICATE_KEY, PRIVATE_KEY, TlsError};
+pub use token::{read as read_tokens, secret as token_secret};
 
 use crate::fleet::ValidatedFleet;
 
@@ -149,13 +150,12 @@ pub fn build(
     now: Timestamp,
 ) -> Result<Objects<Prepared>, TlsError> {
     let chain = tls::chain(fleet, kept, now)?;
-    let token = token::token(fleet, kept.token.as_ref());
+    let token = token::token(fleet, kept.token.as_ref(), now);
     let settings = settings::secret(fleet, kept.settings.as_ref());
     let config = config::config_map(fleet);
     let causes = stateful_set::RestartCauses {
         config: config::digest(&config),
         certificate: chain.as_ref().map(tls::Chain::identity),
-        token: token.as_ref().map(token::digest),
         settings: settings.as_ref().map(settings::digest),
     };
     let (ca, tls) = chain.map(|chain| chain.into_secrets(fleet)).unzip();

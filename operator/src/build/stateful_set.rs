@@ -46,7 +46,6 @@ pub(super) const TEMPORARY_SPACE: &str = "1Gi";
 pub(super) struct RestartCauses {
     pub config: String,
     pub certificate: Option<String>,
-    pub token: Option<String>,
     pub settings: Option<String>,
 }
 
@@ -109,13 +108,11 @@ fn annotations(causes: &RestartCauses) -> BTreeMap<String, String> {
     let RestartCauses {
         config,
         certificate,
-        token,
         settings,
     } = causes;
     let causes = [
         ("config", Some(config)),
         ("certificate", certificate.as_ref()),
-        ("token", token.as_ref()),
         ("settings", settings.as_ref()),
     ];
     causes
@@ -333,7 +330,7 @@ fn volumes(fleet: &ValidatedFleet) -> (Vec<Volume>, Vec<VolumeMount>) {
         Tls::Disabled => {}
     }
     match fleet.auth {
-        Auth::Generated | Auth::Given(_) => {
+        Auth::Generated { .. } | Auth::Given(_) => {
             volumes.push(secret_volume("token", fleet.name.token_secret(), &[TOKENS_KEY]));
             mounts.push(mount("token", TOKEN_DIRECTORY, true));
         }

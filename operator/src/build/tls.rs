@@ -1,7 +1,7 @@
 //! The fleet's CA and the certificate of its replicas, kept while they are good and made anew before they are not.
 //!
 //! A certificate that lacks a name is *extended*: same key, same end, more names; running replicas may keep the old
-//! one. A certificate that is worn out is *renewed*: new key, new end; the replicas have to read it.
+//! one. A certificate that is worn out is *renewed*: new key, new end. The replicas read both while they run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -83,10 +83,9 @@ pub(super) fn chain(fleet: &ValidatedFleet, kept: &Secrets, now: Timestamp) -> R
 }
 
 impl Chain {
-    /// What changes when the replicas have to read their certificate again: another CA, or another end.
+    /// What changes when the replicas have to start anew: another CA. A new certificate they read while they run.
     pub(super) fn identity(&self) -> String {
-        let ca = sha256([self.ca.certificate.as_bytes()]);
-        format!("{} {}", self.leaf.not_after, ca.get(..16).unwrap_or_default())
+        sha256([self.ca.certificate.as_bytes()])
     }
 
     /// The Secret of the CA, which no pod mounts, and the one of the replicas.

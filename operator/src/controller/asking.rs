@@ -14,7 +14,7 @@ use kube::ResourceExt;
 
 use super::Context;
 use crate::ask::{Function, Question, Unfit, ask};
-use crate::build::{Applied, Objects};
+use crate::build::{Applied, Credentials, Objects};
 use crate::dereference::ReplicaPod;
 use crate::exposure::{FLIGHT_PORT, endpoint};
 use crate::fleet::ValidatedFleet;
@@ -99,7 +99,9 @@ impl Round {
         context: &Context,
     ) -> Answers {
         let mut answers = Answers::default();
-        let ask = |ordinal: Ordinal| async move { (ordinal, ask_one(fleet, applied, pods, ordinal).await) };
+        let credentials = applied.credentials();
+        let credentials = &credentials;
+        let ask = |ordinal: Ordinal| async move { (ordinal, ask_one(fleet, credentials, pods, ordinal).await) };
         let mut asking = stream::iter(self.newcomers.clone())
             .map(ask)
             .buffered(CONCURRENT_QUESTIONS);
@@ -113,7 +115,7 @@ impl Round {
                 if answers.functions.is_some() {
                     break;
                 }
-                answers.functions = ask_one(fleet, applied, pods, ordinal).await.ok();
+                answers.functions = ask_one(fleet, credentials, pods, ordinal).await.ok();
             }
             if answers.functions.is_some() {
                 context.asked.remember(key(object), state);
@@ -144,9 +146,10 @@ impl Answers {
     }
 }
 
-async fn ask_one(
+/// Asks one replica with the credentials that a caller has, or will have.
+pub(super) async fn ask_one(
     fleet: &ValidatedFleet,
-    applied: &Objects<Applied>,
+    credentials: &Credentials,
     pods: &[ReplicaPod],
     ordinal: Ordinal,
 ) -> Result<Vec<Function>, Unfit> {
@@ -158,12 +161,11 @@ async fn ask_one(
         address: fleet.name.replica(ordinal),
         reason: "its pod has no address yet".to_owned(),
     })?;
-    let credentials = applied.credentials();
     ask(&Question {
         address: SocketAddr::new(address, FLIGHT_PORT),
         endpoint: endpoint(fleet, ordinal),
-        token: credentials.token,
-        ca_pem: credentials.ca_pem,
+        token: credentials.token.clone(),
+        ca_pem: credentials.ca_pem.clone(),
     })
     .await
 }

@@ -13,6 +13,7 @@ mod polls;
 mod register;
 mod rivals;
 mod rolling;
+mod rotate;
 
 use std::future::ready;
 use std::sync::Arc;

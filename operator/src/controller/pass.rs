@@ -10,7 +10,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use super::announce::write_status;
 use super::asking::Round;
 use super::rolling::View;
-use super::{Context, Outcome, PassError, finalize, register};
+use super::{Context, Outcome, PassError, finalize, register, rotate};
 use crate::apply::{Applier, ApplyError};
 use crate::build::{self, replica_services, rolled};
 use crate::dereference::{observe, read_references};
@@ -63,7 +63,7 @@ pub(super) async fn pass(object: &FlexConnectServer, context: &Context) -> Resul
         }
     }
     let outcome = Box::pin(writer.apply(objects, &observed)).await;
-    let applied = match outcome {
+    let mut applied = match outcome {
         Ok(applied) => applied,
         Err(error) => return Err(tell(object, error, context).await),
     };
@@ -73,12 +73,19 @@ pub(super) async fn pass(object: &FlexConnectServer, context: &Context) -> Resul
     drop(slot);
     let mut set = applied.stateful_set.clone();
     let round = Round::of(object, &fleet, &set, view.newcomers(&set, &desired), context);
-    if !round.is_empty() {
+    let is_rotating = rotate::tokens(&applied).is_some_and(|tokens| tokens.to_be_accepted().is_some());
+    if is_rotating || !round.is_empty() {
         view.look().await?;
     }
-    let answers = round.ask(object, &fleet, &applied, &view.pods(), context).await;
+    let pods = view.pods();
+    let answers = round.ask(object, &fleet, &applied, &pods, context).await;
+    let waiting = rotate::switch(&writer, &fleet, &mut applied, &set, &pods).await?;
     let named = view.decide(Some(&set), &desired, &answers.fit).named;
     let mut registration = register::register(object, &fleet, &applied, &named, &answers, context).await;
+    let waiting = match rotate::settle(&writer, &fleet, &mut applied, &registration).await? {
+        None => waiting,
+        some => some,
+    };
     let records = registration.sources.iter().filter_map(|source| source.record.as_ref());
     view.name(records.map(|record| record.url.as_str()));
     let decision = view.decide(Some(&set), &desired, &answers.fit);
@@ -88,10 +95,11 @@ pub(super) async fn pass(object: &FlexConnectServer, context: &Context) -> Resul
 
     let findings = Findings {
         set: &set,
-        pods: &view.pods(),
+        pods: &pods,
         functions: answers.functions.as_deref(),
         sources: &registration.sources,
         progress: decision.progress,
+        tokens: rotate::tokens(&applied).map(|tokens| (tokens.rotated_at, waiting.clone())),
     };
     let status = status::of_fleet(object, &fleet, &findings, Timestamp::now());
     write_status(object, &status, context).await?;
@@ -104,7 +112,8 @@ pub(super) async fn pass(object: &FlexConnectServer, context: &Context) -> Resul
     } else {
         Some(NEXT_STEP)
     };
-    Ok(match (registration.worst, again) {
+    let worst = registration.worst.or(waiting.map(|_| Class::Transient));
+    Ok(match (worst, again) {
         (Some(class), _) => Outcome::Unsettled(class),
         (None, Some(time)) => Outcome::Moving(time),
         (None, None) => Outcome::Settled,

@@ -14,7 +14,7 @@ use super::environment::{Documents, environment};
 use super::functions;
 use crate::build::{
     CERTIFICATE_KEY, CONFIG_KEY, Credentials, Objects, PRIVATE_KEY, Prepared, SETTINGS_KEY, Secrets, TOKENS_KEY,
-    TlsError, build, desired,
+    TlsError, build, desired, read_tokens, token_secret,
 };
 use crate::exposure::Endpoint;
 use crate::fleet::{DataSource, Tls, ValidatedFleet};
@@ -123,7 +123,15 @@ impl LocalFleet {
             replicas: 0,
             ..fleet.clone()
         };
-        let objects = build(&shape, kept, 0, Timestamp::now())?;
+        let now = Timestamp::now();
+        let mut objects = build(&shape, kept, 0, now)?;
+        // A change starts the replicas anew here, so that nobody has the old token for long.
+        let tokens = objects
+            .secrets
+            .token
+            .as_ref()
+            .and_then(|secret| read_tokens(secret, now));
+        objects.secrets.token = tokens.map(|tokens| token_secret(&shape, &tokens.accepted(now).handed_out()));
         let credentials = objects.credentials();
         let settings = Arc::new(settings(&fleet, &objects, environment, code));
         *kept = objects.secrets;

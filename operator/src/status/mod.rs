@@ -6,6 +6,7 @@ mod progress;
 
 use flexconnect_crds::{
     ConnectionTest, DataSourceStatus, EndpointStatus, FlexConnectServer, FlexConnectServerStatus, FunctionStatus,
+    TokenStatus,
 };
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -19,10 +20,11 @@ use crate::ask::Function;
 use crate::build::selector;
 use crate::dereference::ReplicaPod;
 use crate::exposure;
-use crate::fleet::ValidatedFleet;
+use crate::fleet::{Auth, ValidatedFleet};
 use crate::reason::Reason;
 use crate::registration::Record;
 use crate::rollout::{self, Progress};
+use crate::token::next_rotation;
 
 /// The field manager of the status, which nobody else writes.
 const STATUS_MANAGER: &str = "flexconnect-operator/status";
@@ -54,7 +56,7 @@ pub struct History {
 }
 
 /// What a pass found out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Findings<'a> {
     /// The `StatefulSet`, as the API server has it.
     pub set: &'a StatefulSet,
@@ -66,6 +68,8 @@ pub struct Findings<'a> {
     pub sources: &'a [SourceStatus],
     /// Where the roll-out is.
     pub progress: Progress,
+    /// When callers were given their token, and what its rotation waits for.
+    pub tokens: Option<(Timestamp, Option<String>)>,
 }
 
 /// The status of a fleet whose objects were applied.
@@ -82,7 +86,8 @@ pub fn of_fleet(
         functions,
         sources,
         progress,
-    } = *findings;
+        tokens,
+    } = findings;
     let all_ready = rollout::is_settled(set, fleet.replicas);
     let is_ready = |ordinal| pods.iter().any(|pod| pod.ordinal == ordinal && pod.ready);
     let endpoint = |endpoint: exposure::Endpoint| EndpointStatus {
@@ -114,6 +119,7 @@ pub fn of_fleet(
         conditions: conditions::update(object, &findings, now),
         endpoints: exposure::endpoints(fleet).into_iter().map(endpoint).collect(),
         functions: functions.map_or_else(|| known.collect(), |functions| functions.iter().map(function).collect()),
+        tokens: tokens.as_ref().map(|tokens| token_status(fleet, tokens)),
         data_sources: sources.iter().map(data_source).collect(),
     }
 }
@@ -176,6 +182,19 @@ fn registration(sources: &[SourceStatus]) -> Finding {
             Reason::Registered,
             format!("{} of {0} registered", sources.len()),
         ),
+    }
+}
+
+fn token_status(fleet: &ValidatedFleet, tokens: &(Timestamp, Option<String>)) -> TokenStatus {
+    let (rotated_at, waiting) = tokens;
+    let every = match fleet.auth {
+        Auth::Generated { every } => every,
+        Auth::Given(_) | Auth::None => None,
+    };
+    TokenStatus {
+        rotated_at: Time(*rotated_at),
+        next: next_rotation(*rotated_at, every).map(Time),
+        message: waiting.as_deref().map(conditions::cut),
     }
 }
 

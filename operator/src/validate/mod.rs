@@ -17,6 +17,7 @@ mod settings;
 mod tests;
 
 use std::fmt;
+use std::time::Duration;
 
 pub(crate) use data_source::connection;
 use flexconnect_crds as crd;
@@ -29,6 +30,9 @@ use crate::names::{FleetName, MAX_FLEET_NAME, MAX_REPLICAS, Namespace, Ordinal, 
 
 /// The longest URL of a data source that GoodData stores.
 pub const MAX_URL: usize = 255;
+
+/// Pods read a changed Secret within two minutes: a rotation has to end before the next one begins.
+const SHORTEST_ROTATION: Duration = Duration::from_hours(1);
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -278,13 +282,17 @@ fn validate_tls(tls: Option<&crd::Tls>, errors: &mut Errors) -> Option<Tls> {
 }
 
 fn validate_auth(auth: Option<&crd::Auth>, references: &References, errors: &mut Errors) -> Option<Auth> {
-    let Some(auth) = auth else { return Some(Auth::Generated) };
+    let Some(auth) = auth else {
+        return Some(Auth::Generated { every: None });
+    };
     match auth {
         crd::Auth {
-            generated: Some(_),
+            generated: Some(generated),
             secret: None,
             none: None,
-        } => Some(Auth::Generated),
+        } => Some(Auth::Generated {
+            every: validate_rotation(generated, errors)?,
+        }),
         crd::Auth {
             generated: None,
             secret: None,
@@ -308,6 +316,27 @@ fn validate_auth(auth: Option<&crd::Auth>, references: &References, errors: &mut
             errors.field(
                 "spec.auth",
                 "set exactly one of auth.generated, auth.secret and auth.none",
+            );
+            None
+        }
+    }
+}
+
+/// The time between two tokens. None outside: it is wrong.
+#[expect(clippy::option_option, reason = "no time is right, too")]
+fn validate_rotation(generated: &crd::Generated, errors: &mut Errors) -> Option<Option<Duration>> {
+    let Some(text) = &generated.rotate_every else {
+        return Some(None);
+    };
+    let in_text = |character: char| character.is_ascii_digit() || "dhm".contains(character);
+    let every = Some(text).filter(|text| text.len() <= 16 && text.chars().all(in_text));
+    let every = every.and_then(|text| humantime::parse_duration(text).ok());
+    match every {
+        Some(every) if every >= SHORTEST_ROTATION => Some(Some(every)),
+        Some(_) | None => {
+            errors.field(
+                "spec.auth.generated.rotateEvery",
+                format!("must be a time of at least an hour, in days, hours or minutes (30d, 720h), not {text:?}"),
             );
             None
         }

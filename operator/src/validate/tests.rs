@@ -98,6 +98,16 @@ fn a_good_object_becomes_a_fleet() {
 #[case("replicas: 3", "auth: {none: {}, generated: {}}", "spec.auth: set exactly one of")]
 #[case(
     "replicas: 3",
+    "auth: {generated: {rotateEvery: 59m}}",
+    "spec.auth.generated.rotateEvery: must be a time of at least an hour, in days, hours or minutes (30d, 720h), not \"59m\""
+)]
+#[case(
+    "replicas: 3",
+    "auth: {generated: {rotateEvery: '1 month'}}",
+    "spec.auth.generated.rotateEvery: must be"
+)]
+#[case(
+    "replicas: 3",
     "exposure: {via: {clusterIP: {}, loadBalancer: {hostTemplate: 'a-{replica}'}}}",
     "spec.exposure.via: set"
 )]

@@ -11,4 +11,5 @@ mod ownership;
 mod refusals;
 mod replicas;
 mod roll_outs;
+mod rotation;
 mod samples;
