@@ -216,44 +216,6 @@ async fn changed_children_are_repaired() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_changed_token_reaches_the_pods_and_gooddata() -> Result<()> {
-    let world = World::new().await?;
-    world.secret("flight", "token", "one\n").await?;
-    let mut fleet = world.fleet();
-    fleet.0["spec"]["auth"] = json!({"secret": {"name": "flight", "key": "token"}});
-    world.apply_and_register(&fleet).await?;
-    let annotations = |set: &StatefulSet| {
-        set.spec
-            .as_ref()
-            .unwrap()
-            .template
-            .metadata
-            .clone()
-            .unwrap()
-            .annotations
-    };
-    let before = annotations(&world.api::<StatefulSet>().get("sales").await?);
-    let writes = world.gooddata.writes();
-
-    world.secret("flight", "token", "two").await?;
-    world.pass().await?;
-    world
-        .object("sales", "other pods", |set: &StatefulSet| annotations(set) != before)
-        .await?;
-    let token = world.api::<Secret>().get("sales-token").await?.data.unwrap()["token"]
-        .0
-        .clone();
-    assert_eq!(token, b"two");
-    eventually(
-        "GoodData gets it",
-        async || Ok(world.gooddata.writes()),
-        |now| *now == writes + 1,
-    )
-    .await?;
-    world.end().await
-}
-
-#[tokio::test]
 async fn children_that_are_no_longer_built_are_deleted() -> Result<()> {
     let world = World::new().await?;
     let mut fleet = world.fleet();
