@@ -26,7 +26,9 @@ pub use rollout::Rollout;
 pub use security::{Auth, Disabled, Generated, NoAuth, SelfSigned, Tls};
 pub use server::{LocalReference, ServerContainer, SettingsSource, Upgrade};
 pub use spec::{FlexConnectServer, FlexConnectServerSpec};
-pub use status::{ConnectionTest, DataSourceStatus, EndpointStatus, FlexConnectServerStatus, FunctionStatus, TokenStatus};
+pub use status::{
+    ConnectionTest, DataSourceStatus, EndpointStatus, FlexConnectServerStatus, FunctionStatus, TokenStatus,
+};
 
 /// The finalizer that keeps an object until its data sources are dealt with.
 pub const FINALIZER: &str = "flexconnect.dev/data-sources";

@@ -28,7 +28,7 @@ struct Replica {
 /// A certificate for some hosts, and the CA that signed it.
 struct Certificate {
     ca: String,
-    certificate: String,
+    leaf: String,
     key: String,
 }
 
@@ -43,7 +43,7 @@ fn certificate(hosts: &[&str]) -> Certificate {
     let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
     Certificate {
         ca: ca.pem(),
-        certificate: leaf.pem(),
+        leaf: leaf.pem(),
         key: key.serialize_pem(),
     }
 }
@@ -52,9 +52,9 @@ fn certificate(hosts: &[&str]) -> Certificate {
 async fn serve(hosts: &[&str], advertised: &str) -> Replica {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let files = TempDir::new().unwrap();
-    let Certificate { ca, certificate, key } = certificate(hosts);
+    let Certificate { ca, leaf, key } = certificate(hosts);
     let path = |name: &str| files.path().join(name);
-    std::fs::write(path("tls.crt"), certificate).unwrap();
+    std::fs::write(path("tls.crt"), leaf).unwrap();
     std::fs::write(path("tls.key"), key).unwrap();
     let tls = if hosts.is_empty() {
         String::new()

@@ -103,7 +103,7 @@ pub fn of_fleet(
     let mut findings = vec![
         readiness(fleet, set),
         progress::availability(fleet, rollout::ready(set, u16::MAX)),
-        progress::progress(fleet, progress),
+        progress::progress(fleet, *progress),
         registration(sources),
     ];
     let conditions = object.status.iter().flat_map(|status| &status.conditions);

@@ -2,6 +2,7 @@
 //! the files that the pod mounts and listens on a loopback address of its own.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
@@ -129,12 +130,12 @@ impl Kubelet {
                 api.delete(&pod, &now).await?;
                 pods.remove(&ordinal);
             }
-            if !pods.contains_key(&ordinal) {
+            if let Entry::Vacant(place) = pods.entry(ordinal) {
                 self.create(&pod, template).await?;
                 // A server that was dropped may hold its ports a little longer.
                 let host = self.started.fetch_add(1, Ordering::SeqCst);
                 let address = format!("127.{}.{}.{host}", self.network[0], self.network[1]);
-                pods.insert(ordinal, self.start(&pod, address, template).await?);
+                place.insert(self.start(&pod, address, template).await?);
             }
             let address = pods.get(&ordinal).map(|running| running.address.as_str());
             let ready = if ordinal < replicas - unready { "True" } else { "False" };
