@@ -41,10 +41,12 @@ pub(crate) enum Stage {
     Python,
     /// Results of functions in Python that are kept for the whole stage.
     PythonBulk,
+    /// Results of functions in Python that are read once, and that nobody comes back for.
+    PythonOnce,
 }
 
 impl Stage {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Calls,
         Self::CallsTls,
         Self::Waiting,
@@ -52,19 +54,20 @@ impl Stage {
         Self::BulkTls,
         Self::Python,
         Self::PythonBulk,
+        Self::PythonOnce,
     ];
 
     /// Who is compared: ours, then the vendor's.
     pub(crate) const fn makers(self) -> [Maker; 2] {
         match self {
             Self::Calls | Self::CallsTls | Self::Waiting | Self::Bulk | Self::BulkTls => Maker::BOTH,
-            Self::Python | Self::PythonBulk => Maker::PYTHON,
+            Self::Python | Self::PythonBulk | Self::PythonOnce => Maker::PYTHON,
         }
     }
 
     pub(crate) const fn tls(self) -> bool {
         match self {
-            Self::Calls | Self::Waiting | Self::Bulk | Self::Python | Self::PythonBulk => false,
+            Self::Calls | Self::Waiting | Self::Bulk | Self::Python | Self::PythonBulk | Self::PythonOnce => false,
             Self::CallsTls | Self::BulkTls => true,
         }
     }
@@ -82,6 +85,10 @@ impl Stage {
             }
             Self::Bulk | Self::BulkTls | Self::PythonBulk => {
                 setup.server.insert("task_result_ttl_sec".to_owned(), 3_600.into());
+                setup.ours.insert("task_result_bytes".to_owned(), (4_i64 << 30).into());
+            }
+            Self::PythonOnce => {
+                setup.server.insert("task_result_ttl_sec".to_owned(), 1.into());
                 setup.ours.insert("task_result_bytes".to_owned(), (4_i64 << 30).into());
             }
         }

@@ -28,7 +28,7 @@ pub(super) fn python(cores: usize) -> Vec<Row> {
         Row::new(
             "python-made",
             "Python: 100 MB made and read once",
-            Stage::PythonBulk,
+            Stage::PythonOnce,
             Kind::Made { batches: HUNDRED_MB },
             1,
         )
