@@ -153,15 +153,17 @@ async fn a_worker_near_its_limit_is_replaced_and_no_call_notices() {
             .unwrap_or_default()
     };
     let replaced = |server: &Started| !server.events("python_worker_ended").is_empty();
+    server.until("measured", |_| measured() > 0.0);
+    let start = measured();
     // Each call keeps 30 MB, and the next one waits until that was seen: calls are faster than workers are measured.
-    for round in 0.. {
-        let before = measured();
+    for calls in 1.. {
         call(&mut client, "Greedy").await.unwrap();
-        server.until("measured again", |server| replaced(server) || measured() > before + 2e7);
+        let most = start + f64::from(calls) * 3e7;
+        server.until("measured again", |server| replaced(server) || measured() > most - 1e7);
         if replaced(&server) {
             break;
         }
-        assert!(round < 20, "nothing was replaced at {} bytes", measured());
+        assert!(calls < 20, "nothing was replaced at {} bytes", measured());
     }
     assert_eq!(server.event("python_worker_ended")["reason"], "memory_limit");
     serves(&server).await;
