@@ -13,6 +13,7 @@ use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint as Dialled, Uri};
 use tonic::{Code, Request, Status};
 use tower::service_fn;
@@ -23,7 +24,7 @@ use super::{Answer, Question, Unfit};
 /// The largest message that is read.
 const MAX_MESSAGE: usize = 1024 * 1024;
 
-/// The header in which servers say where they are.
+/// The header by which servers are asked where they are, and say it.
 const LOCATION: &str = "x-flexconnect-location";
 
 /// Lists what a replica serves.
@@ -58,6 +59,7 @@ pub(super) async fn list_flights(question: &Question) -> Result<Answer, Unfit> {
 
 fn request(token: Option<&SecretString>) -> Result<Request<Criteria>, Unfit> {
     let mut request = Request::new(Criteria::default());
+    request.metadata_mut().insert(LOCATION, MetadataValue::from_static("?"));
     if let Some(token) = token {
         let value = format!("Bearer {}", token.expose_secret()).try_into();
         // Tokens were checked when they were read: what no header can hold never gets here.

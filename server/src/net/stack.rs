@@ -33,10 +33,10 @@ const OF_CALLS_IN_PROGRESS: [&str; 4] = [
     "/arrow.flight.protocol.FlightService/DoAction",
 ];
 
-/// Whoever asks what there is, is told where it is: an operator compares it with what clients were told.
+/// Whoever asks what there is may ask where it is, too: an operator compares it with what clients were told.
 const LIST_FLIGHTS: &str = "/arrow.flight.protocol.FlightService/ListFlights";
 
-/// The header of that answer.
+/// The header by which that is asked, with any value, and answered. Without it the answer is the original's.
 const LOCATION: &str = "x-flexconnect-location";
 
 /// Puts what every call passes before the Flight service.
@@ -116,11 +116,11 @@ impl Gate {
             *response.status_mut() = status;
             return Ok(response);
         }
-        let is_listing = call.uri.path() == LIST_FLIGHTS;
+        let asks_where = call.headers.contains_key(LOCATION) && call.uri.path() == LIST_FLIGHTS;
         match self.admit(&mut call).await {
             Ok(()) => {
                 let response = name_encodings(service.call(Request::from_parts(call, body)).await?);
-                Ok(if is_listing {
+                Ok(if asks_where {
                     self.name_location(response)
                 } else {
                     response

@@ -20,11 +20,18 @@ fn tokens() -> Authenticator {
 }
 
 async fn call(phase: Phase, path: &str, token: Option<&str>) -> Response<Body> {
+    call_with(phase, path, token, false).await
+}
+
+async fn call_with(phase: Phase, path: &str, token: Option<&str>, asks_where: bool) -> Response<Body> {
     let (_sender, phase) = watch::channel(phase);
     let service = service_fn(|_: Request<()>| async { Ok(Response::new(Body::empty())) });
     let mut request = Request::post(path).header("content-type", "application/grpc");
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
+    }
+    if asks_where {
+        request = request.header(LOCATION, "?");
     }
     stack(service, phase, tokens(), Metrics::new(), location())
         .oneshot(request.body(()).unwrap())
@@ -71,16 +78,18 @@ async fn availability_comes_before_authentication() {
 }
 
 #[rstest]
-#[case::a_caller(LIST_FLIGHTS, "good", Some("grpc://a:1"))]
-#[case::another_method(GET_FLIGHT_INFO, "good", None)]
-#[case::a_stranger(LIST_FLIGHTS, "bad", None)]
+#[case::a_caller(LIST_FLIGHTS, "good", true, Some("grpc://a:1"))]
+#[case::who_does_not_ask(LIST_FLIGHTS, "good", false, None)]
+#[case::another_method(GET_FLIGHT_INFO, "good", true, None)]
+#[case::a_stranger(LIST_FLIGHTS, "bad", true, None)]
 #[tokio::test]
-async fn who_lists_functions_is_told_where_they_are(
+async fn who_lists_functions_and_asks_is_told_where_they_are(
     #[case] path: &str,
     #[case] token: &str,
+    #[case] asks_where: bool,
     #[case] expected: Option<&str>,
 ) {
-    let answer = call(Phase::Serving, path, Some(token)).await;
+    let answer = call_with(Phase::Serving, path, Some(token), asks_where).await;
     let told = answer.headers().get(LOCATION).map(|value| value.to_str().unwrap());
     assert_eq!(told, expected);
 }
