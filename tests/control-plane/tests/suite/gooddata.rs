@@ -5,7 +5,6 @@ use flexconnect_control_plane_tests::{World, eventually};
 use flexconnect_crds::{ConnectionTest, FlexConnectServer, FlexConnectServerStatus};
 use flexconnect_sandbox::{Fault, FaultKind};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use kube::api::{Patch, PatchParams};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::json;
 
